@@ -1,0 +1,167 @@
+import { instantiateSync } from '@assemblyscript/loader';
+import { wasmBase64 } from './generated/wasm.js';
+
+/** What assembly/index.ts exports. Addresses and lengths are bytes. */
+interface Exports extends Record<string, unknown> {
+  readonly memory: WebAssembly.Memory;
+  readonly position: WebAssembly.Global;
+  readonly surveyed: WebAssembly.Global;
+  readonly columnsPosition: WebAssembly.Global;
+  readonly columnsStop: WebAssembly.Global;
+  readonly columnsSkipped: WebAssembly.Global;
+  heapBase(): number;
+  setArena(start: number, end: number): void;
+  forgetShapes(): void;
+  scan(directory: number, at: number, end: number, out: number, limit: number): number;
+  survey(at: number, end: number, sequence: number, out: number, limit: number): number;
+  columns(
+    directory: number,
+    identifier: number,
+    at: number,
+    end: number,
+    list: number,
+    count: number,
+    row: number,
+    limit: number,
+  ): number;
+  encode(
+    program: number,
+    end: number,
+    header: number,
+    out: number,
+    outEnd: number,
+    typeAndFlags: number,
+    sequence: number,
+    port: number,
+  ): number;
+  replicate(
+    template: number,
+    length: number,
+    count: number,
+    patches: number,
+    patchesEnd: number,
+    out: number,
+    sequence: number,
+  ): void;
+  locate(shape: number, offset: number, out: number, limit: number): number;
+}
+
+/** Bytes with the views that readers need; addresses are offsets into `u8`, messages begin at multiples of 4. */
+export class Source {
+  u8: Uint8Array;
+  u16: Uint16Array;
+  u32: Uint32Array;
+  view: DataView;
+  constructor(buffer: ArrayBufferLike) {
+    this.u8 = new Uint8Array(buffer);
+    this.u16 = new Uint16Array(buffer, 0, buffer.byteLength >> 1);
+    this.u32 = new Uint32Array(buffer, 0, buffer.byteLength >> 2);
+    this.view = new DataView(buffer);
+  }
+}
+
+/** A piece of the module's memory that can grow: by moving, so its address is only good until the next `reserve`. */
+export class Region {
+  address = 0;
+  capacity = 0;
+  readonly #machine: Machine;
+  constructor(machine: Machine) {
+    this.#machine = machine;
+  }
+
+  /** Makes room for `bytes`; what was there is copied along when `keep` is set. */
+  reserve(bytes: number, keep = false): number {
+    if (bytes > this.capacity) {
+      const capacity = Math.max(bytes, this.capacity * 2, 4096);
+      const address = this.#machine.allocate(capacity);
+      if (keep) this.#machine.memory.u8.copyWithin(address, this.address, this.address + this.capacity);
+      this.address = address;
+      this.capacity = capacity;
+    }
+    return this.address;
+  }
+}
+
+const PAGE = 65_536;
+const ARENA = 256 * 1024;
+
+/** One instance of the module and the layout of its memory. */
+export class Machine {
+  readonly exports: Exports;
+  /** The module's memory; its views are renewed whenever it grows, so never keep one across an allocation. */
+  readonly memory: Source;
+  /** Where datagrams are put to be read. */
+  readonly input: Region;
+  readonly records: Region;
+  /** The program of the message being encoded. */
+  readonly program: Region;
+  /** Where encoded messages are put. */
+  readonly output: Region;
+  readonly columns: Region;
+  /** Rises when shapes are forgotten: what refers to one is void then. */
+  generation = 0;
+  #free: number;
+  #arena: number;
+  #loaded: object | undefined;
+
+  constructor() {
+    const bytes = Uint8Array.from(atob(wasmBase64), (character) => character.charCodeAt(0));
+    this.exports = instantiateSync<Exports>(bytes).exports;
+    this.memory = new Source(this.exports.memory.buffer);
+    this.#free = (this.exports.heapBase() + 15) & ~15;
+    this.#arena = ARENA;
+    const start = this.allocate(this.#arena);
+    this.exports.setArena(start, start + this.#arena);
+    this.input = new Region(this);
+    this.records = new Region(this);
+    this.program = new Region(this);
+    this.output = new Region(this);
+    this.columns = new Region(this);
+  }
+
+  /** Takes `bytes` of memory for good; returns their address, a multiple of 16. */
+  allocate(bytes: number): number {
+    const address = this.#free;
+    const end = address + ((bytes + 15) & ~15);
+    const { memory } = this.exports;
+    const there = memory.buffer.byteLength;
+    if (end > there) {
+      memory.grow(Math.ceil((end - there) / PAGE));
+      Object.assign(this.memory, new Source(memory.buffer));
+    }
+    this.#free = end;
+    return address;
+  }
+
+  /** Copies `bytes` to the input region, unless they are there already; returns their address. */
+  load(bytes: Uint8Array, owner?: object): number {
+    if (owner !== undefined && this.#loaded === owner) return this.input.address;
+    const address = this.input.reserve(bytes.length + 16);
+    this.memory.u8.set(bytes, address);
+    this.#loaded = owner;
+    return address;
+  }
+
+  forgetShapes(): void {
+    this.generation++;
+    this.exports.forgetShapes();
+  }
+
+  /** The shapes' arena was full: forgets them, and makes it larger when a single message filled it. */
+  makeRoomForShapes(single: boolean): void {
+    this.generation++;
+    if (single) {
+      this.#arena *= 2;
+      const start = this.allocate(this.#arena);
+      this.exports.setArena(start, start + this.#arena);
+    } else this.exports.forgetShapes();
+  }
+}
+
+let shared: Machine | undefined;
+
+/** The instance that the whole process shares; made at first use. */
+export function machine(): Machine {
+  shared ??= new Machine();
+  return shared;
+}
