@@ -1,0 +1,157 @@
+import { MESSAGE_HEADER_LENGTH, TYPE_MASK } from './constants.js';
+import { type DecodedMessage, type Found, headerReader, type ShapeNodes } from './block.js';
+import { RAW } from './layout.js';
+import { type LeafReader, layoutOf, leafReader, readBytes } from './leaves.js';
+import type { Source } from './machine.js';
+import { children, endOf, fieldReader } from './objects.js';
+import type { CompiledMessage } from './registry.js';
+import type { CompiledSet, Field } from './table.js';
+
+/*
+ * A shape that keeps coming back gets a function of its own, made of one object literal: every offset is a
+ * constant in it, and every object it makes has the same hidden class. Only schemas, which are part of the
+ * program, go into the source text, never a byte of a message. Where the host forbids code from strings (a
+ * content security policy), messages are read node by node as those of rare shapes are.
+ */
+
+/** Makes the object of the message at address `b` of `s`. */
+export type ObjectMaker = (s: Source, b: number, type: number, flags: number, seq: number, pid: number) => DecodedMessage;
+
+let allowed: boolean | undefined;
+
+/** May code be made from strings here? */
+function codeAllowed(): boolean {
+  if (allowed === undefined) {
+    try {
+      allowed = new Function('return true')() === true;
+    } catch {
+      allowed = false;
+    }
+  }
+  return allowed;
+}
+
+class Writer {
+  readonly values: unknown[] = [];
+  readonly #names = new Map<unknown, string>();
+
+  /** The name under which `value` is known to the function. */
+  use(value: unknown): string {
+    let name = this.#names.get(value);
+    if (name === undefined) {
+      name = `r${this.values.length}`;
+      this.values.push(value);
+      this.#names.set(value, name);
+    }
+    return name;
+  }
+
+  /** An expression for a leaf at a constant offset from `b`. */
+  leaf(read: LeafReader, field: { type: Field['type'] }, offset: number, length: number): string {
+    const { type } = field;
+    if (type.kind === 'flag') return 'true';
+    if (type.kind === 'integer' && type.names === undefined && !type.signed && !type.bigEndian) {
+      if (type.size === 1) return `s.u8[b+${offset}]`;
+      if (type.size === 2 && offset % 2 === 0) return `s.u16[(b+${offset})>>1]`;
+      if (type.size === 4 && offset % 4 === 0) return `s.u32[(b+${offset})>>2]`;
+    }
+    return `${this.use(read)}(s,b+${offset},${length})`;
+  }
+
+  struct(field: { struct: Parameters<typeof layoutOf>[0] }, offset: number, length: number): string {
+    const parts: string[] = [];
+    for (const { name, type, at, size } of layoutOf(field.struct)) {
+      if (at + size > length) break;
+      if (name.startsWith('pad')) continue;
+      const bytes = size === 0 ? length - at : size;
+      parts.push(`${JSON.stringify(name)}:${this.leaf(leafReader(type), { type }, offset + at, bytes)}`);
+    }
+    return `{${parts.join(',')}}`;
+  }
+
+  set(set: CompiledSet, nodes: ShapeNodes, node: number, end: number): string {
+    const values = new Map<string, string | string[]>();
+    const add = (key: string, value: string, list: boolean): void => {
+      const before = values.get(key);
+      if (Array.isArray(before)) before.push(value);
+      else values.set(key, list ? [value] : value);
+    };
+    for (; node < end; node = endOf(nodes, node)) {
+      const at = nodes.first + node * 4;
+      const head = nodes.words[at] as number;
+      const offset = nodes.words[at + 1] as number;
+      const length = nodes.words[at + 2] as number;
+      const type = head & 0xffff;
+      const field = set.byNumber[type & TYPE_MASK];
+      if (field === undefined || head >>> 16 === RAW) {
+        const key = String(type);
+        const value = `${this.use(readBytes)}(s,b+${offset},${length})`;
+        const before = values.get(key);
+        if (typeof before === 'string') values.set(key, [before, value]);
+        else add(key, value, false);
+      } else add(field.name, this.value(field, nodes, node, head >>> 16, offset, length), field.list);
+    }
+    const parts = [...values].map(
+      ([key, value]) => `${JSON.stringify(key)}:${Array.isArray(value) ? `[${value.join(',')}]` : value}`,
+    );
+    return `{${parts.join(',')}}`;
+  }
+
+  value(field: Field, nodes: ShapeNodes, node: number, variant: number, offset: number, length: number): string {
+    const { type } = field;
+    switch (type.kind) {
+      case 'nest':
+        return this.set(field.set as CompiledSet, nodes, node + 1, endOf(nodes, node));
+      case 'embedded':
+        return `{header:${this.struct(type, offset, length)},attributes:${this.set(
+          field.set as CompiledSet,
+          nodes,
+          node + 1,
+          endOf(nodes, node),
+        )}}`;
+      case 'choice': {
+        const chosen = variant === 0 ? field.otherwise : field.variants?.[variant - 1];
+        return chosen === undefined
+          ? `${this.use(readBytes)}(s,b+${offset},${length})`
+          : this.value(chosen, nodes, node, 0, offset, length);
+      }
+      case 'sequence':
+        return `[${children(nodes, node)
+          .map((record) => {
+            const at = nodes.first + record * 4;
+            const from = nodes.words[at + 1] as number;
+            const bytes = nodes.words[at + 2] as number;
+            const attributes = this.set(field.set as CompiledSet, nodes, record + 1, endOf(nodes, record));
+            return `{header:${this.struct(type, from, bytes)},attributes:${attributes}}`;
+          })
+          .join(',')}]`;
+      case 'indexed':
+      case 'keyed': {
+        // rare in messages that come by the thousand: read from a copy of the nodes
+        const copy = { words: nodes.words.slice(nodes.first, nodes.first + nodes.count * 4), first: 0 };
+        const read = fieldReader(field);
+        return `${this.use((source: Source, message: number) => read(source, message, copy, node))}(s,b)`;
+      }
+      case 'struct':
+        return this.struct(type, offset, length);
+      default:
+        return this.leaf(leafReader(type), field, offset, length);
+    }
+  }
+}
+
+/** A function for messages of this shape, or nothing where code from strings is forbidden. */
+export function compileObject(message: CompiledMessage, found: Found, nodes: ShapeNodes): ObjectMaker | undefined {
+  if (!codeAllowed()) return undefined;
+  const writer = new Writer();
+  const header =
+    found.length >= MESSAGE_HEADER_LENGTH + message.headerSize
+      ? writer.struct({ struct: message.definition.header }, MESSAGE_HEADER_LENGTH, message.headerSize)
+      : `${writer.use(headerReader(message))}(s,b+16,${found.length - MESSAGE_HEADER_LENGTH})`;
+  const attributes = writer.set(message.set, nodes, 0, nodes.count);
+  const body = `return function(s,b,type,flags,seq,pid){return{name:${JSON.stringify(
+    message.definition.name,
+  )},type:type,flags:flags,seq:seq,pid:pid,header:${header},attributes:${attributes}}}`;
+  const names = writer.values.map((_, i) => `r${i}`);
+  return new Function(...names, body)(...writer.values) as ObjectMaker;
+}
