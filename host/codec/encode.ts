@@ -104,6 +104,6 @@ function writeHeader(program: Program, message: CompiledMessage, header: Record<
   if (definition.protocol === 'generic') {
     // genlmsghdr: the command is the message's number
     if (header.cmd === undefined) program.machine.memory.u8[at] = definition.number;
-    if (header.version === undefined) program.machine.memory.u8[at + 1] = message.version;
+    if (header.version === undefined) program.machine.memory.u8[at + 1] = definition.version;
   }
 }

@@ -1,14 +1,22 @@
 import { instantiateSync } from '@assemblyscript/loader';
 import { wasmBase64 } from './generated/wasm.js';
 
+interface Memory {
+  readonly buffer: ArrayBuffer;
+  grow(pages: number): number;
+}
+interface Global {
+  readonly value: number;
+}
+
 /** What assembly/index.ts exports. Addresses and lengths are bytes. */
 interface Exports extends Record<string, unknown> {
-  readonly memory: WebAssembly.Memory;
-  readonly position: WebAssembly.Global;
-  readonly surveyed: WebAssembly.Global;
-  readonly columnsPosition: WebAssembly.Global;
-  readonly columnsStop: WebAssembly.Global;
-  readonly columnsSkipped: WebAssembly.Global;
+  readonly memory: Memory;
+  readonly position: Global;
+  readonly surveyed: Global;
+  readonly columnsPosition: Global;
+  readonly columnsStop: Global;
+  readonly columnsSkipped: Global;
   heapBase(): number;
   setArena(start: number, end: number): void;
   forgetShapes(): void;

@@ -324,6 +324,8 @@ export interface Message<H extends Struct = Struct, S extends AttributeSet = Att
   readonly name: string;
   readonly protocol: Protocol;
   readonly family: string;
+  /** Generic netlink: the family's version, sent in genlmsghdr. */
+  readonly version: number;
   readonly number: number;
   readonly header: H;
   readonly attributes: S;
@@ -356,7 +358,7 @@ export function family<const M extends Readonly<Record<string, MessageShape>>>(d
   const messages = Object.fromEntries(
     Object.entries(declaration.messages).map(([key, shape]) => [
       key,
-      { name: key, protocol, family: name, ...shape },
+      { name: key, protocol, family: name, version, ...shape },
     ]),
   );
   return { name, protocol, version, messages: messages as never };
