@@ -43,6 +43,7 @@ export const STOP_ROWS: u32 = 1; // no row is left
 export const STOP_ARENA: u32 = 2; // the shapes' arena is full
 export const STOP_HEAP: u32 = 3; // a heap of varying values is full
 export const STOP_WIDTH: u32 = 4; // a value is wider than its column
+export const STOP_PARTIAL: u32 = 5; // what is left is no whole message
 
 export let columnsPosition: usize = 0;
 export let columnsStop: u32 = 0;
@@ -75,9 +76,8 @@ export function columns(
     const left = <u32>(end - at);
     const length = left >= NLMSG_HDRLEN ? load<u32>(at) : 0;
     if (length < NLMSG_HDRLEN || length > left) {
-      columnsSkipped++;
-      at = length < NLMSG_HDRLEN ? end : at + left;
-      continue;
+      columnsStop = STOP_PARTIAL;
+      break;
     }
     const shape = shapeOf(directory, at, length, false);
     if (shape == 0) {

@@ -23,4 +23,4 @@ export const ENCODE_NO_ROOM = -1;
 export const ENCODE_TOO_LONG = -2;
 
 export const COLUMN_WORDS = 10;
-export const stops = { end: 0, rows: 1, arena: 2, heap: 3, width: 4 } as const;
+export const stops = { end: 0, rows: 1, arena: 2, heap: 3, width: 4, partial: 5 } as const;

@@ -106,6 +106,8 @@ export class Machine {
   /** Where encoded messages are put. */
   readonly output: Region;
   readonly columns: Region;
+  /** Whose descriptions the columns region holds. */
+  columnsOwner: object | undefined;
   /** Rises when shapes are forgotten: what refers to one is void then. */
   generation = 0;
   #free: number;
