@@ -1,0 +1,208 @@
+// Network namespaces: opening, creating, entering.
+#include <fcntl.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
+
+#include "shim.h"
+
+#ifndef NSFS_MAGIC
+#define NSFS_MAGIC 0x6e736673
+#endif
+
+namespace shim {
+
+Failure InNamespace(int fd, const std::function<Failure()>& work) {
+  Failure failure;
+  std::thread helper([&] {
+    if (setns(fd, CLONE_NEWNET) != 0) {
+      failure = Failure::Of("setns");
+      return;
+    }
+    failure = work();
+  });
+  helper.join();
+  return failure;
+}
+
+namespace {
+
+// Runs `work` on a thread that has just got a network namespace of its own.
+Failure InNewNamespace(const std::function<Failure()>& work) {
+  Failure failure;
+  std::thread helper([&] {
+    if (unshare(CLONE_NEWNET) != 0) {
+      failure = Failure::Of("unshare");
+      return;
+    }
+    failure = work();
+  });
+  helper.join();
+  return failure;
+}
+
+Failure OpenNamespace(const std::string& path, Descriptor* out) {
+  Descriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return Failure::Of("open");
+  struct statfs status;
+  if (fstatfs(fd.get(), &status) != 0) return Failure::Of("fstatfs");
+  if (status.f_type != NSFS_MAGIC) return {EINVAL, "fstatfs"};
+  int type = ioctl(fd.get(), NS_GET_NSTYPE);
+  if (type < 0) return Failure::Of("ioctl");
+  if (type != CLONE_NEWNET) return {EINVAL, "ioctl"};
+  *out = std::move(fd);
+  return {};
+}
+
+Napi::Value Open(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  std::string path = info[0].As<Napi::String>();
+  Descriptor fd;
+  if (Failure failure = OpenNamespace(path, &fd)) {
+    Throw(env, failure, path);
+    return env.Undefined();
+  }
+  return Napi::Number::New(env, fd.Release());
+}
+
+// A namespace that lives as long as the descriptor does.
+Napi::Value CreateAnonymous(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  Descriptor fd;
+  Failure failure = InNewNamespace([&] { return OpenNamespace("/proc/thread-self/ns/net", &fd); });
+  if (failure) {
+    Throw(env, failure);
+    return env.Undefined();
+  }
+  return Napi::Number::New(env, fd.Release());
+}
+
+// A namespace bound to the file at `path`, which must exist.
+Napi::Value BindNew(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  std::string path = info[0].As<Napi::String>();
+  Failure failure = InNewNamespace([&]() -> Failure {
+    if (mount("/proc/thread-self/ns/net", path.c_str(), "none", MS_BIND, nullptr) != 0) return Failure::Of("mount");
+    return {};
+  });
+  if (failure) Throw(env, failure, path);
+  return env.Undefined();
+}
+
+// Binds the namespace `fd` to the file at `path`, which must exist.
+Napi::Value Bind(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  std::string source = "/proc/self/fd/" + std::to_string(info[0].As<Napi::Number>().Int32Value());
+  std::string path = info[1].As<Napi::String>();
+  if (mount(source.c_str(), path.c_str(), "none", MS_BIND, nullptr) != 0) Throw(env, Failure::Of("mount"), path);
+  return env.Undefined();
+}
+
+// Makes `path` a mount of its own that is shared with other mount namespaces, so that what is bound below is seen there.
+Napi::Value Share(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  std::string path = info[0].As<Napi::String>();
+  if (mount("", path.c_str(), "none", MS_SHARED | MS_REC, nullptr) == 0) return env.Undefined();
+  if (errno == EINVAL && mount(path.c_str(), path.c_str(), "none", MS_BIND | MS_REC, nullptr) == 0 &&
+      mount("", path.c_str(), "none", MS_SHARED | MS_REC, nullptr) == 0) {
+    return env.Undefined();
+  }
+  Throw(env, Failure::Of("mount"), path);
+  return env.Undefined();
+}
+
+Napi::Value Unmount(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  std::string path = info[0].As<Napi::String>();
+  if (umount2(path.c_str(), MNT_DETACH) != 0) Throw(env, Failure::Of("umount2"), path);
+  return env.Undefined();
+}
+
+// Calls a function with the calling thread inside a namespace. A thread that cannot come back must not go on.
+Napi::Value Enter(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  int fd = info[0].As<Napi::Number>().Int32Value();
+  Napi::Function call = info[1].As<Napi::Function>();
+  Descriptor home(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+  if (!home.valid()) {
+    Throw(env, Failure::Of("open"), "/proc/thread-self/ns/net");
+    return env.Undefined();
+  }
+  if (setns(fd, CLONE_NEWNET) != 0) {
+    Throw(env, Failure::Of("setns"));
+    return env.Undefined();
+  }
+  Napi::Value result = call.Call({});
+  if (setns(home.get(), CLONE_NEWNET) != 0) {
+    fprintf(stderr, "netloom: cannot return to the network namespace of this process\n");
+    abort();
+  }
+  return result;
+}
+
+Failure ReadAll(const std::string& path, std::string* out) {
+  Descriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return Failure::Of("open");
+  char buffer[4096];
+  for (;;) {
+    ssize_t count = read(fd.get(), buffer, sizeof buffer);
+    if (count < 0) return Failure::Of("read");
+    if (count == 0) return {};
+    out->append(buffer, count);
+  }
+}
+
+Failure WriteAll(const std::string& path, const std::string& text) {
+  Descriptor fd(open(path.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC));
+  if (!fd.valid()) return Failure::Of("open");
+  ssize_t count = write(fd.get(), text.data(), text.size());
+  if (count < 0) return Failure::Of("write");
+  if (static_cast<size_t>(count) != text.size()) return {EIO, "write"};
+  return {};
+}
+
+// /proc/sys/net shows the namespace of the thread that opens it.
+Napi::Value ReadFileIn(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  std::string path = info[1].As<Napi::String>();
+  std::string text;
+  Failure failure = InNamespace(info[0].As<Napi::Number>().Int32Value(), [&] { return ReadAll(path, &text); });
+  if (failure) {
+    Throw(env, failure, path);
+    return env.Undefined();
+  }
+  return Napi::String::New(env, text);
+}
+
+Napi::Value WriteFileIn(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  std::string path = info[1].As<Napi::String>();
+  std::string text = info[2].As<Napi::String>();
+  Failure failure = InNamespace(info[0].As<Napi::Number>().Int32Value(), [&] { return WriteAll(path, text); });
+  if (failure) Throw(env, failure, path);
+  return env.Undefined();
+}
+
+}  // namespace
+
+void InitNamespace(Napi::Env env, Napi::Object exports) {
+  exports.Set("openNamespace", Napi::Function::New(env, Open, "openNamespace"));
+  exports.Set("createAnonymousNamespace", Napi::Function::New(env, CreateAnonymous, "createAnonymousNamespace"));
+  exports.Set("bindNewNamespace", Napi::Function::New(env, BindNew, "bindNewNamespace"));
+  exports.Set("bindNamespace", Napi::Function::New(env, Bind, "bindNamespace"));
+  exports.Set("shareMount", Napi::Function::New(env, Share, "shareMount"));
+  exports.Set("unmount", Napi::Function::New(env, Unmount, "unmount"));
+  exports.Set("enterNamespace", Napi::Function::New(env, Enter, "enterNamespace"));
+  exports.Set("readFileIn", Napi::Function::New(env, ReadFileIn, "readFileIn"));
+  exports.Set("writeFileIn", Napi::Function::New(env, WriteFileIn, "writeFileIn"));
+}
+
+}  // namespace shim
