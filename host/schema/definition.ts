@@ -185,6 +185,8 @@ export const s64 = integer(8, true, false) as Whole64;
 export const be16 = integer(2, false, true) as Whole;
 export const be32 = integer(4, false, true) as Whole;
 export const be64 = integer(8, false, true) as Whole64;
+/** Signed and big-endian. */
+export const beS32 = integer(4, true, true) as Whole;
 export const uint = { kind: 'autoInteger', signed: false } as Type<Wide, Wide, AutoIntegerType>;
 export const sint = { kind: 'autoInteger', signed: true } as Type<Wide, Wide, AutoIntegerType>;
 

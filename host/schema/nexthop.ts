@@ -1,0 +1,79 @@
+/** Next hop objects: RTM_NEWNEXTHOP and its kin. linux/nexthop.h */
+import { encapTypes, routeFlags, routeProtocols, routeScopes } from './route.js';
+import {
+  array,
+  attributeSet,
+  binary,
+  enumeration,
+  family,
+  flag,
+  flags,
+  ip,
+  nest,
+  pad,
+  struct,
+  structure,
+  u8,
+  u16,
+  u32,
+  u64,
+} from './definition.js';
+
+/** struct nhmsg */
+export const nhmsg = struct('nhmsg', {
+  family: u8,
+  scope: enumeration(u8, routeScopes),
+  protocol: enumeration(u8, routeProtocols),
+  resvd: u8,
+  flags: flags(u32, routeFlags),
+});
+/** struct nexthop_grp: `weight` is the weight less one, `weightHigh` its upper 8 bits. */
+export const nexthopGrp = struct('nexthop-grp', { id: u32, weight: u8, weightHigh: u8, padResvd: pad(2) });
+
+/** NHA_RES_GROUP_*; times in hundredths of a second. */
+export const resilientGroup = attributeSet('res-group', {
+  buckets: [1, u16],
+  idleTimer: [2, u32],
+  unbalancedTimer: [3, u32],
+  unbalancedTime: [4, u64],
+});
+/** NHA_RES_BUCKET_* */
+export const resilientBucket = attributeSet('res-bucket', {
+  index: [1, u16],
+  idleTime: [2, u64],
+  nhId: [3, u32],
+});
+
+/** NHA_* */
+export const nexthopAttributes = attributeSet('nexthop', {
+  id: [1, u32],
+  group: [2, array(structure(nexthopGrp))],
+  groupType: [3, enumeration(u16, { mpath: 0, res: 1 })],
+  blackhole: [4, flag],
+  oif: [5, u32],
+  gateway: [6, ip],
+  encapType: [7, enumeration(u16, encapTypes)],
+  encap: [8, binary],
+  groups: [9, flag],
+  master: [10, u32],
+  fdb: [11, flag],
+  resGroup: [12, nest(resilientGroup)],
+  resBucket: [13, nest(resilientBucket)],
+  opFlags: [14, u32],
+  groupStats: [15, binary],
+  hwStatsEnable: [16, u32],
+  hwStatsUsed: [17, u32],
+});
+
+export const nexthop = family({
+  name: 'nexthop',
+  protocol: 'route',
+  messages: {
+    newnexthop: { number: 104, header: nhmsg, attributes: nexthopAttributes },
+    delnexthop: { number: 105, header: nhmsg, attributes: nexthopAttributes },
+    getnexthop: { number: 106, header: nhmsg, attributes: nexthopAttributes },
+    newnexthopbucket: { number: 116, header: nhmsg, attributes: nexthopAttributes },
+    delnexthopbucket: { number: 117, header: nhmsg, attributes: nexthopAttributes },
+    getnexthopbucket: { number: 118, header: nhmsg, attributes: nexthopAttributes },
+  },
+});
