@@ -69,15 +69,26 @@ export function decodeMessages(
   only?: Message,
   owner: Registry = registry(),
 ): DecodedMessage[] {
+  const out: DecodedMessage[] = [];
+  decodeLoaded(protocol, owner.machine.load(bytes), bytes.length, out, only, owner);
+  return out;
+}
+
+/** `decodeMessages` for a block that is in the module's memory already; appends to `out`. */
+export function decodeLoaded(
+  protocol: Protocol,
+  address: number,
+  length: number,
+  out: DecodedMessage[],
+  only?: Message,
+  owner: Registry = registry(),
+): void {
   const directory = owner.directory(protocol);
   const wanted = only === undefined ? undefined : owner.compile(only).identifier;
-  const start = owner.machine.load(bytes);
-  const out: DecodedMessage[] = [];
-  visitMessages(owner, directory, start, bytes.length, (found) => {
+  visitMessages(owner, directory, address, length, (found) => {
     if (wanted !== undefined && found.message?.identifier !== wanted) return;
     out.push(found.shape === 0 ? rubbish(found, owner.machine.memory) : objectOf(owner, found));
   });
-  return out;
 }
 
 export function unknownProtocol(protocol: string, known: readonly string[]): DecodeError {

@@ -167,22 +167,34 @@ export function decodeViews<M extends Message>(
   only?: M,
   owner: Registry = registry(),
 ): ViewOf<M>[] {
+  const out: ViewOf<M>[] = [];
+  viewsOfLoaded(protocol, bytes, owner.machine.load(bytes), out, only, owner);
+  return out;
+}
+
+/** `decodeViews` for a block of which the module's memory has a copy at `address`; appends to `out`. */
+export function viewsOfLoaded<M extends Message>(
+  protocol: Protocol,
+  bytes: Uint8Array,
+  address: number,
+  out: ViewOf<M>[],
+  only?: M,
+  owner: Registry = registry(),
+): void {
   const directory = owner.directory(protocol);
   const wanted = only === undefined ? undefined : owner.compile(only).identifier;
   const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
   const source = new Source(aligned.buffer);
-  const start = owner.machine.load(bytes);
-  const shift = aligned.byteOffset - start;
-  const out: View[] = [];
+  const shift = aligned.byteOffset - address;
   let serial = -1;
   let shape: ViewShape | undefined;
   let of: CompiledMessage | undefined;
   let Class: typeof View = View;
-  visitMessages(owner, directory, start, bytes.length, (found) => {
+  visitMessages(owner, directory, address, bytes.length, (found) => {
     const { message } = found;
     if (message === undefined || (wanted !== undefined && message.identifier !== wanted)) {
       if (wanted === undefined && found.shape !== 0) {
-        out.push(new View(source, found.address + shift, shapeOf(owner, found)));
+        out.push(new View(source, found.address + shift, shapeOf(owner, found)) as ViewOf<M>);
       }
       return;
     }
@@ -194,8 +206,6 @@ export function decodeViews<M extends Message>(
         of = message;
       }
     }
-    out.push(new Class(source, found.address + shift, shape));
+    out.push(new Class(source, found.address + shift, shape) as ViewOf<M>);
   });
-  return out as ViewOf<M>[];
 }
-
