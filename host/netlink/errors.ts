@@ -24,7 +24,7 @@ export class NativeUnavailableError extends NetloomError {
 /** A system call failed. `code` is the errno's name. */
 export class SystemCallError extends NetloomError {
   override readonly name = 'SystemCallError';
-  readonly path?: string;
+  declare readonly path?: string;
   constructor(
     readonly errno: number,
     readonly syscall: string,
@@ -57,10 +57,10 @@ export class NetlinkError extends NetloomError implements NetlinkErrorDetails {
   override readonly name = 'NetlinkError';
   readonly errno: number;
   readonly request: string;
-  readonly extendedAck?: string;
-  readonly attribute?: string;
-  readonly missing?: string;
-  readonly policy?: Readonly<Record<string, unknown>>;
+  declare readonly extendedAck?: string;
+  declare readonly attribute?: string;
+  declare readonly missing?: string;
+  declare readonly policy?: Readonly<Record<string, unknown>>;
 
   constructor(details: NetlinkErrorDetails) {
     super(errnoCode(details.errno), describe(details));

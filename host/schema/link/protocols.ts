@@ -106,6 +106,7 @@ export const ipv6Devconf = struct('ipv6-devconf', {
 
 /** struct ifla-inet6-stats */
 export const iflaInet6Stats = struct('ifla-inet6-stats', {
+  num: u64,
   inpkts: u64,
   inoctets: u64,
   indelivers: u64,
@@ -154,6 +155,7 @@ export const iflaCacheinfo = struct('ifla-cacheinfo', {
 
 /** struct ifla-icmp6-stats */
 export const iflaIcmp6Stats = struct('ifla-icmp6-stats', {
+  num: u64,
   inmsgs: u64,
   inerrors: u64,
   outmsgs: u64,

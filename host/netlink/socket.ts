@@ -1,0 +1,397 @@
+import { Batch } from '../codec/batch.js';
+import type { DecodedMessage } from '../codec/block.js';
+import { ColumnReader, type Columns } from '../codec/columns.js';
+import { messageFlags } from '../codec/constants.js';
+import { decodeLoaded } from '../codec/decode.js';
+import { type AnyMessageInput, encode, type MessageInput } from '../codec/encode.js';
+import { errnoCode, errnoMeaning } from '../codec/errno.js';
+import { type ViewOf, viewsOfLoaded } from '../codec/views.js';
+import type { Message, Protocol } from '../schema/definition.js';
+import { BatchConversation, type Conversation, DumpConversation, type Failure, Sequence, type Sink } from './conversation.js';
+import { NetlinkError, SocketError } from './errors.js';
+import { exchangeFlags, guarded, type NativeSocket, openSocket, tableLayout } from './native.js';
+
+/** Protocol numbers of AF_NETLINK, linux/netlink.h */
+export const protocolNumbers = { route: 0, netfilter: 12, generic: 16 } as const satisfies Record<Protocol, number>;
+
+export interface SocketOptions {
+  readonly protocol: Protocol;
+  /** Descriptor of the network namespace that the socket shall belong to; this process's by default. */
+  readonly namespace?: number | undefined;
+  /** Bytes of the kernel's receive buffer. */
+  readonly receiveBuffer?: number | undefined;
+  /** ms that a call may take unless it says otherwise; 30,000 by default. */
+  readonly timeout?: number | undefined;
+  /** Instead of opening a socket: a fake kernel. */
+  readonly native?: NativeSocket | undefined;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** ms until the call fails with `ERR_TIMEOUT`. */
+  readonly timeout?: number | undefined;
+}
+
+/** What became of a batch: the kernel takes each message by itself, so others may have succeeded. */
+export interface BatchOutcome {
+  readonly failures: readonly Failure[];
+  /** Data that came as answers (with the flag `echo`). */
+  readonly answers: readonly DecodedMessage[];
+}
+
+const BUFFER = 256 * 1024;
+const DATAGRAMS = 256;
+const RECEIVE_BUFFER = 1024 * 1024;
+const TIMEOUT = 30_000;
+const SOL_SOCKET = 1;
+const SO_SNDBUF = 7;
+const SO_SNDBUFFORCE = 32;
+/** ms to wait for the rest of a dump that was given up. */
+const HEAR_OUT = 1000;
+const nothing = new Uint8Array(0);
+
+/**
+ * A netlink socket. Calls may overlap: they are made one after the other, in their order. Each has a deadline and
+ * takes an AbortSignal. The asynchronous calls do their system calls on the thread pool; the `Sync` twins on the
+ * calling thread, and only while no asynchronous call runs.
+ */
+export class NetlinkSocket {
+  readonly protocol: Protocol;
+  readonly #native: NativeSocket;
+  readonly #timeout: number;
+  readonly #sequences = new Sequence(1 + Math.floor(Math.random() * 0x7fff_0000));
+  #buffer = new Uint8Array(BUFFER);
+  #table = new Uint32Array(tableLayout.head + DATAGRAMS * tableLayout.entry);
+  #tail: Promise<unknown> = Promise.resolve();
+  #running = 0;
+  #closed = false;
+  #sendBuffer = 0;
+  #abandoned: Conversation | undefined;
+
+  private constructor(native: NativeSocket, { protocol, timeout = TIMEOUT }: SocketOptions) {
+    this.protocol = protocol;
+    this.#native = native;
+    this.#timeout = timeout;
+  }
+
+  /** Opens a socket. Throws SystemCallError (`EPERM` …) or NativeUnavailableError. */
+  static open(options: SocketOptions): NetlinkSocket {
+    const native =
+      options.native ??
+      openSocket({
+        protocol: protocolNumbers[options.protocol],
+        namespace: options.namespace,
+        receiveBuffer: options.receiveBuffer ?? RECEIVE_BUFFER,
+      });
+    return new NetlinkSocket(native, options);
+  }
+
+  /** nl_pid of the socket. */
+  get portId(): number {
+    return this.#native.portId;
+  }
+
+  /** Sends one message and waits for its acknowledgement; returns the data that came with it. Throws NetlinkError. */
+  async request<M extends Message>(message: M, input: MessageInput<M> = {}, options: CallOptions = {}): Promise<DecodedMessage[]> {
+    const conversation = this.#single(message, input as AnyMessageInput);
+    await this.#run(conversation, options);
+    return only(conversation);
+  }
+
+  requestSync<M extends Message>(message: M, input: MessageInput<M> = {}, options: CallOptions = {}): DecodedMessage[] {
+    const conversation = this.#single(message, input as AnyMessageInput);
+    this.#runSync(conversation, options);
+    return only(conversation);
+  }
+
+  /** Reads a whole table as plain objects, of the kind `reply` where it is given. A dump that the kernel could not finish undisturbed is repeated. */
+  async dump<M extends Message>(message: M, input: MessageInput<M> = {}, options: CallOptions & { reply?: Message } = {}): Promise<DecodedMessage[]> {
+    const out: DecodedMessage[] = [];
+    await this.#run(this.#dump(message, input, objectSink(this.protocol, out, options.reply)), options);
+    return out;
+  }
+
+  dumpSync<M extends Message>(message: M, input: MessageInput<M> = {}, options: CallOptions & { reply?: Message } = {}): DecodedMessage[] {
+    const out: DecodedMessage[] = [];
+    this.#runSync(this.#dump(message, input, objectSink(this.protocol, out, options.reply)), options);
+    return out;
+  }
+
+  /** Reads chosen fields of a whole table into columns. */
+  async dumpColumns<M extends Message, N extends string>(
+    message: M,
+    input: MessageInput<M>,
+    reply: Message,
+    names: readonly N[],
+    options: CallOptions = {},
+  ): Promise<Columns<N>> {
+    const reader = new ColumnReader(reply, names);
+    const sink: Sink = {
+      take: (address, length) => {
+        reader.pushLoaded(address, length);
+      },
+      clear: () => reader.clear(),
+    };
+    await this.#run(this.#dump(message, input, sink), options);
+    return reader.columns();
+  }
+
+  /** Reads a whole table as views. */
+  async dumpViews<M extends Message, R extends Message>(
+    message: M,
+    input: MessageInput<M>,
+    reply: R,
+    options: CallOptions = {},
+  ): Promise<ViewOf<R>[]> {
+    const out: ViewOf<R>[] = [];
+    const sink: Sink = {
+      take: (address, _length, bytes) => viewsOfLoaded(this.protocol, bytes.slice(), address, out, reply),
+      clear: () => {
+        out.length = 0;
+      },
+    };
+    await this.#run(this.#dump(message, input, sink), options);
+    return out;
+  }
+
+  /** A batch whose sequence numbers are the socket's, to be filled with up to `capacity` messages and given to `send`. */
+  batch(capacity: number): Batch {
+    return new Batch({ firstSequence: this.#sequences.take(capacity) });
+  }
+
+  /** Sends a batch and waits for its last message's acknowledgement. `messageAt` tells what each message is. */
+  async send(batch: Batch, messageAt: (index: number) => Message, options: CallOptions & { last?: number } = {}): Promise<BatchOutcome> {
+    if (batch.count === 0) return { failures: [], answers: [] };
+    const conversation = new BatchConversation(this.protocol, batch, messageAt, options.last);
+    await this.#run(conversation, options);
+    return conversation;
+  }
+
+  sendSync(batch: Batch, messageAt: (index: number) => Message, options: CallOptions & { last?: number } = {}): BatchOutcome {
+    if (batch.count === 0) return { failures: [], answers: [] };
+    const conversation = new BatchConversation(this.protocol, batch, messageAt, options.last);
+    this.#runSync(conversation, options);
+    return conversation;
+  }
+
+  /** Closes the socket; calls under way fail with `ERR_CLOSED`. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#native.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #single(message: Message, input: AnyMessageInput): BatchConversation {
+    const batch = this.batch(1);
+    batch.addUnchecked(message, { ...input, flags: (input.flags ?? 0) | messageFlags.request });
+    return new BatchConversation(this.protocol, batch, () => message);
+  }
+
+  #dump<M extends Message>(message: M, input: MessageInput<M>, sink: Sink): DumpConversation {
+    const flags = (input.flags ?? 0) | messageFlags.request | messageFlags.dump;
+    const bytes = encode(message, { ...input, flags });
+    return new DumpConversation(this.protocol, { message, bytes }, sink, this.#sequences);
+  }
+
+  async #run(conversation: Conversation, { signal, timeout = this.#timeout }: CallOptions): Promise<void> {
+    const before = this.#tail;
+    let release: () => void = () => undefined;
+    this.#tail = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    this.#running++;
+    const interrupt = (): void => this.#native.interrupt();
+    try {
+      const driver = new Driver(conversation, timeout, signal);
+      await before;
+      await this.#hearOut();
+      signal?.addEventListener('abort', interrupt, { once: true });
+      for (let request = driver.begin(); ; request = driver.next()) {
+        this.#check(signal);
+        this.#fit(request);
+        await this.#native.exchange(request, this.#buffer, this.#table, driver.left());
+        if (this.#feed(driver, signal)) return;
+      }
+    } catch (error) {
+      this.#leave(conversation, error);
+      throw this.#closed && !(error instanceof SocketError) ? closed() : error;
+    } finally {
+      signal?.removeEventListener('abort', interrupt);
+      this.#running--;
+      release();
+    }
+  }
+
+  #runSync(conversation: Conversation, { signal, timeout = this.#timeout }: CallOptions): void {
+    if (this.#running > 0) {
+      throw new SocketError('ERR_SOCKET_BUSY', 'an asynchronous call runs on this socket: a synchronous one must not wait for it');
+    }
+    this.#hearOutSync();
+    const driver = new Driver(conversation, timeout, signal);
+    try {
+      for (let request = driver.begin(); ; request = driver.next()) {
+        this.#check(signal);
+        this.#fit(request);
+        guarded(() => this.#native.exchangeSync(request, this.#buffer, this.#table, driver.left()));
+        if (this.#feed(driver, signal)) return;
+      }
+    } catch (error) {
+      this.#leave(conversation, error);
+      throw error;
+    }
+  }
+
+  /** The kernel makes one dump at a time for a socket: one that was given up must be heard to its end first. */
+  #leave(conversation: Conversation, error: unknown): void {
+    const ended = error instanceof NetlinkError || (error instanceof SocketError && error.code === 'ERR_DUMP_INTERRUPTED');
+    if (!ended && conversation.abandon()) this.#abandoned = conversation;
+  }
+
+  async #hearOut(): Promise<void> {
+    while (this.#abandoned !== undefined) {
+      this.#check(undefined);
+      await this.#native.exchange(nothing, this.#buffer, this.#table, HEAR_OUT);
+      this.#heardOut(this.#abandoned);
+    }
+  }
+
+  #hearOutSync(): void {
+    while (this.#abandoned !== undefined) {
+      this.#check(undefined);
+      guarded(() => this.#native.exchangeSync(nothing, this.#buffer, this.#table, HEAR_OUT));
+      this.#heardOut(this.#abandoned);
+    }
+  }
+
+  #heardOut(conversation: Conversation): void {
+    try {
+      if (!this.#feed(new Driver(conversation, HEAR_OUT, undefined), undefined)) return;
+    } catch {
+      // the end of what nobody waits for any more
+    }
+    this.#abandoned = undefined;
+  }
+
+  #check(signal: AbortSignal | undefined): void {
+    if (this.#closed) throw closed();
+    signal?.throwIfAborted();
+  }
+
+  /** The kernel refuses a message longer than the send buffer. */
+  #fit(request: Uint8Array): void {
+    if (request.length < 64 * 1024 || request.length * 2 <= this.#sendBuffer) return;
+    this.#sendBuffer = request.length * 2;
+    try {
+      guarded(() => this.#native.setOption(SOL_SOCKET, SO_SNDBUFFORCE, this.#sendBuffer));
+    } catch {
+      // without the capability the system's limit holds; sending then says EMSGSIZE if it is too small
+      guarded(() => this.#native.setOption(SOL_SOCKET, SO_SNDBUF, this.#sendBuffer));
+    }
+  }
+
+  /** Gives what an exchange received to its conversation; true at its end. */
+  #feed(driver: Driver, signal: AbortSignal | undefined): boolean {
+    const table = this.#table;
+    const count = table[tableLayout.count] as number;
+    const flags = table[tableLayout.flags] as number;
+    let done = false;
+    for (let i = 0; i < count && !done; i++) {
+      const entry = tableLayout.head + i * tableLayout.entry;
+      if ((table[entry + tableLayout.sender] as number) !== 0) continue; // only the kernel is believed
+      const offset = table[entry + tableLayout.offset] as number;
+      const length = table[entry + tableLayout.length] as number;
+      const real = table[entry + tableLayout.realLength] as number;
+      if (real > length) {
+        this.#grow(real);
+        driver.lost(new SocketError('ERR_TRUNCATED', `a datagram of ${real} bytes did not fit into the receive buffer`));
+        return false;
+      }
+      done = driver.take(this.#buffer.subarray(offset, offset + length));
+    }
+    if (done) return true;
+    if (this.#closed) throw closed();
+    if (flags & exchangeFlags.interrupted) {
+      signal?.throwIfAborted();
+      throw closed();
+    }
+    if (flags & exchangeFlags.timedOut) {
+      throw new SocketError('ERR_TIMEOUT', `the kernel did not answer within ${driver.timeout} ms`);
+    }
+    const errno = table[tableLayout.errno] as number;
+    if (errno !== 0) {
+      const sent = (flags & exchangeFlags.sent) !== 0 || !driver.sending;
+      const code = errnoCode(errno);
+      const error = new SocketError(code, `${sent ? 'recvmsg' : 'sendmsg'}: ${errnoMeaning(errno)}`);
+      if (code !== 'ENOBUFS' || !sent) throw error;
+      driver.lost(new SocketError('ERR_OVERRUN', 'the receive buffer overran: answers were lost', { cause: error }));
+    }
+    return false;
+  }
+
+  #grow(length: number): void {
+    this.#buffer = new Uint8Array(Math.max(length * 2, this.#buffer.length * 2));
+  }
+}
+
+/** Keeps time, and knows whether a request is still to be sent. */
+class Driver {
+  /** Did the last exchange send, or only listen? */
+  sending = true;
+  readonly timeout: number;
+  readonly #conversation: Conversation;
+  readonly #deadline: number;
+  #sent = 1;
+
+  constructor(conversation: Conversation, timeout: number, signal: AbortSignal | undefined) {
+    signal?.throwIfAborted();
+    this.#conversation = conversation;
+    this.timeout = timeout;
+    this.#deadline = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout;
+  }
+
+  begin(): Uint8Array {
+    return this.#conversation.request;
+  }
+
+  next(): Uint8Array {
+    this.sending = this.#conversation.attempts > this.#sent;
+    this.#sent = this.#conversation.attempts;
+    return this.sending ? this.#conversation.request : nothing;
+  }
+
+  /** ms, for poll(2). */
+  left(): number {
+    return this.#deadline === Number.POSITIVE_INFINITY ? -1 : Math.max(0, Math.ceil(this.#deadline - performance.now()));
+  }
+
+  take(datagram: Uint8Array): boolean {
+    return this.#conversation.take(datagram);
+  }
+
+  lost(error: SocketError): void {
+    this.#conversation.lost(error);
+  }
+}
+
+function closed(): SocketError {
+  return new SocketError('ERR_CLOSED', 'the socket is closed');
+}
+
+function only(conversation: BatchConversation): DecodedMessage[] {
+  const [failure] = conversation.failures;
+  if (failure !== undefined) throw failure.error;
+  return conversation.answers;
+}
+
+function objectSink(protocol: Protocol, out: DecodedMessage[], reply: Message | undefined): Sink {
+  return {
+    take: (address, length) => decodeLoaded(protocol, address, length, out, reply),
+    clear: () => {
+      out.length = 0;
+    },
+  };
+}
