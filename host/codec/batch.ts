@@ -84,7 +84,8 @@ export class Batch {
     const last = this.#offsets.at(-1);
     if (last !== undefined) {
       const flags = (last + 6) >> 1;
-      new Uint16Array(this.#bytes.buffer)[flags] = (new Uint16Array(this.#bytes.buffer)[flags] as number) | messageFlags.ack;
+      new Uint16Array(this.#bytes.buffer)[flags] =
+        (new Uint16Array(this.#bytes.buffer)[flags] as number) | messageFlags.ack;
     }
     return this.#bytes.subarray(0, this.#length);
   }

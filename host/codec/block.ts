@@ -1,5 +1,5 @@
-import type { Protocol } from '../schema/definition.js';
 import { nlmsgerr, nlmsghdr } from '../schema/control.js';
+import type { Protocol } from '../schema/definition.js';
 import { controlTypes, MESSAGE_HEADER_LENGTH } from './constants.js';
 import { RECORD_SIZE, SHAPE_NODES, SHAPE_SIZE, STATUS_TRUNCATED } from './layout.js';
 import { structReader } from './leaves.js';
@@ -146,10 +146,11 @@ export function toObject(
   if (found.message !== undefined) {
     const { definition, headerSize, set } = found.message;
     out.name = definition.name;
-    out.header = headerReader(found.message)(source, payload, Math.min(headerSize, length - MESSAGE_HEADER_LENGTH)) as Record<
-      string,
-      unknown
-    >;
+    out.header = headerReader(found.message)(
+      source,
+      payload,
+      Math.min(headerSize, length - MESSAGE_HEADER_LENGTH),
+    ) as Record<string, unknown>;
     out.attributes = readSet(set, source, message, nodes, 0, nodes.count);
   } else if (controlNames[type] !== undefined) {
     out.name = controlNames[type];
@@ -178,6 +179,15 @@ export function headerReader(message: CompiledMessage): ReturnType<typeof struct
 /** What is left at the end of a block and is no message. */
 export function rubbish(found: Found, source: Source): DecodedMessage {
   const raw = source.u8.slice(found.address, found.address + found.length);
-  return { name: 'unknown', type: 0, flags: 0, seq: 0, pid: 0, header: {}, attributes: {}, truncated: true, raw };
+  return {
+    name: 'unknown',
+    type: 0,
+    flags: 0,
+    seq: 0,
+    pid: 0,
+    header: {},
+    attributes: {},
+    truncated: true,
+    raw,
+  };
 }
-

@@ -2,7 +2,7 @@ import type { Message, TypeData } from '../schema/definition.js';
 import { MESSAGE_HEADER_LENGTH } from './constants.js';
 import { DecodeError } from './errors.js';
 import { COLUMN_WORDS, stops } from './layout.js';
-import { layoutOf, type LeafReader, leafReader } from './leaves.js';
+import { type LeafReader, layoutOf, leafReader } from './leaves.js';
 import { Source } from './machine.js';
 import { type CompiledMessage, type Registry, registry } from './registry.js';
 import { type CompiledSet, type Field, fixedSize } from './table.js';
@@ -156,7 +156,8 @@ function valuesOf(type: TypeData, width: number, { u8: { buffer } }: Source, row
   if (type.kind === 'integer') {
     if (width === 2) return type.signed ? new Int16Array(buffer, 0, rows) : new Uint16Array(buffer, 0, rows);
     if (width === 4) return type.signed ? new Int32Array(buffer, 0, rows) : new Uint32Array(buffer, 0, rows);
-    if (width === 8) return type.signed ? new BigInt64Array(buffer, 0, rows) : new BigUint64Array(buffer, 0, rows);
+    if (width === 8)
+      return type.signed ? new BigInt64Array(buffer, 0, rows) : new BigUint64Array(buffer, 0, rows);
     if (type.signed) return new Int8Array(buffer, 0, rows);
   }
   return new Uint8Array(buffer, 0, rows * width);
@@ -303,8 +304,12 @@ export class ColumnReader<N extends string = string> {
         sink.heapUsed += bytes;
       } else {
         sink.reserve(before + rows, 0);
-        sink.source.u8.set(u8.subarray(sink.stagedValues, sink.stagedValues + rows * sink.width), before * sink.width);
-        if (!sink.header) sink.lengths.set(u8.subarray(sink.stagedLengths, sink.stagedLengths + rows), before);
+        sink.source.u8.set(
+          u8.subarray(sink.stagedValues, sink.stagedValues + rows * sink.width),
+          before * sink.width,
+        );
+        if (!sink.header)
+          sink.lengths.set(u8.subarray(sink.stagedLengths, sink.stagedLengths + rows), before);
       }
     }
     this.#rows += rows;
@@ -336,14 +341,18 @@ function sinkOf(message: CompiledMessage, name: string): Sink {
   }
   const wanted = path[0] === 'header' ? path.slice(1).join('.') : name;
   const field = layoutOf(message.definition.header).find((candidate) => candidate.name === wanted);
-  if (field !== undefined && field.size > 0) return new Sink(name, field.type, MESSAGE_HEADER_LENGTH + field.at);
+  if (field !== undefined && field.size > 0)
+    return new Sink(name, field.type, MESSAGE_HEADER_LENGTH + field.at);
   throw new DecodeError(
     'ERR_UNKNOWN_COLUMN',
     `${message.definition.name} has no field or attribute '${name}' that could be a column`,
   );
 }
 
-function attributeAt(set: CompiledSet, path: readonly string[]): { type: TypeData; numbers: number[] } | undefined {
+function attributeAt(
+  set: CompiledSet,
+  path: readonly string[],
+): { type: TypeData; numbers: number[] } | undefined {
   const numbers: number[] = [];
   let here: CompiledSet | undefined = set;
   for (const [i, key] of path.entries()) {
@@ -361,7 +370,11 @@ function isLeaf({ kind }: TypeData): boolean {
 }
 
 /** Decodes chosen fields of all messages of one kind in a block. See `ColumnReader`. */
-export function decodeColumns<N extends string>(message: Message, bytes: Uint8Array, names: readonly N[]): Columns<N> {
+export function decodeColumns<N extends string>(
+  message: Message,
+  bytes: Uint8Array,
+  names: readonly N[],
+): Columns<N> {
   const reader = new ColumnReader(message, names);
   reader.push(bytes);
   return reader.columns();

@@ -1,5 +1,5 @@
-import { MESSAGE_HEADER_LENGTH, TYPE_MASK } from './constants.js';
 import { type DecodedMessage, type Found, headerReader, type ShapeNodes } from './block.js';
+import { MESSAGE_HEADER_LENGTH, TYPE_MASK } from './constants.js';
 import { RAW } from './layout.js';
 import { type LeafReader, layoutOf, leafReader, readBytes } from './leaves.js';
 import type { Source } from './machine.js';
@@ -15,7 +15,14 @@ import type { CompiledSet, Field } from './table.js';
  */
 
 /** Makes the object of the message at address `b` of `s`. */
-export type ObjectMaker = (s: Source, b: number, type: number, flags: number, seq: number, pid: number) => DecodedMessage;
+export type ObjectMaker = (
+  s: Source,
+  b: number,
+  type: number,
+  flags: number,
+  seq: number,
+  pid: number,
+) => DecodedMessage;
 
 let allowed: boolean | undefined;
 
@@ -97,7 +104,14 @@ class Writer {
     return `{${parts.join(',')}}`;
   }
 
-  value(field: Field, nodes: ShapeNodes, node: number, variant: number, offset: number, length: number): string {
+  value(
+    field: Field,
+    nodes: ShapeNodes,
+    node: number,
+    variant: number,
+    offset: number,
+    length: number,
+  ): string {
     const { type } = field;
     switch (type.kind) {
       case 'nest':
@@ -141,7 +155,11 @@ class Writer {
 }
 
 /** A function for messages of this shape, or nothing where code from strings is forbidden. */
-export function compileObject(message: CompiledMessage, found: Found, nodes: ShapeNodes): ObjectMaker | undefined {
+export function compileObject(
+  message: CompiledMessage,
+  found: Found,
+  nodes: ShapeNodes,
+): ObjectMaker | undefined {
   if (!codeAllowed()) return undefined;
   const writer = new Writer();
   const header =

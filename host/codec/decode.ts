@@ -92,5 +92,8 @@ export function decodeLoaded(
 }
 
 export function unknownProtocol(protocol: string, known: readonly string[]): DecodeError {
-  return new DecodeError('ERR_UNKNOWN_PROTOCOL', `unknown netlink protocol '${protocol}': expected one of ${known.join(', ')}`);
+  return new DecodeError(
+    'ERR_UNKNOWN_PROTOCOL',
+    `unknown netlink protocol '${protocol}': expected one of ${known.join(', ')}`,
+  );
 }

@@ -1,14 +1,9 @@
-import type {
-  AcceptedAttributesOf,
-  AcceptedHeaderOf,
-  Message,
-  Struct,
-} from '../schema/definition.js';
-import { ENCODE_NO_ROOM, ENCODE_TOO_LONG } from './layout.js';
+import type { AcceptedAttributesOf, AcceptedHeaderOf, Message, Struct } from '../schema/definition.js';
 import { EncodeError } from './errors.js';
+import { ENCODE_NO_ROOM, ENCODE_TOO_LONG } from './layout.js';
 import { type CompiledMessage, type Registry, registry } from './registry.js';
-import { Program, writeSet } from './writers.js';
 import { writeStruct } from './structs.js';
+import { Program, writeSet } from './writers.js';
 
 /** What `encode` makes a message of. Fields and attributes that are `undefined` are not sent. */
 export interface MessageInput<M extends Message> {
@@ -48,7 +43,12 @@ export function encode<M extends Message>(message: M, input: MessageInput<M> = {
  * Encodes a message into the output region, `offset` bytes behind its start; returns its length in bytes (not
  * padded). What stood before `offset` stays.
  */
-export function encodeInto(owner: Registry, message: CompiledMessage, input: AnyMessageInput, offset: number): number {
+export function encodeInto(
+  owner: Registry,
+  message: CompiledMessage,
+  input: AnyMessageInput,
+  offset: number,
+): number {
   const { machine } = owner;
   const program = new Program(machine);
   const header = (input.header ?? {}) as Record<string, unknown>;
@@ -80,7 +80,11 @@ export function encodeInto(owner: Registry, message: CompiledMessage, input: Any
     );
     if (length > 0) return length;
     if (length === ENCODE_TOO_LONG) {
-      throw new EncodeError('ERR_ATTRIBUTE_TOO_LONG', 'attributes', 'an attribute is longer than 65,535 bytes');
+      throw new EncodeError(
+        'ERR_ATTRIBUTE_TOO_LONG',
+        'attributes',
+        'an attribute is longer than 65,535 bytes',
+      );
     }
     if (length !== ENCODE_NO_ROOM) {
       throw new EncodeError('ERR_INVALID_VALUE', 'attributes', 'attributes are nested too deeply');
@@ -91,7 +95,11 @@ export function encodeInto(owner: Registry, message: CompiledMessage, input: Any
 function typeOf({ definition }: CompiledMessage): number {
   if (definition.protocol !== 'generic') return definition.number;
   if (definition.family === 'nlctrl') return 16;
-  throw new EncodeError('ERR_UNKNOWN_FAMILY', 'type', `the kernel's number of family ${definition.family} is needed`);
+  throw new EncodeError(
+    'ERR_UNKNOWN_FAMILY',
+    'type',
+    `the kernel's number of family ${definition.family} is needed`,
+  );
 }
 
 function writeHeader(program: Program, message: CompiledMessage, header: Record<string, unknown>): void {

@@ -29,7 +29,8 @@ export class EncodeError extends Error {
 
   /** Puts `key` in front of the path, on the way out of a nest. */
   within(key: string): this {
-    this.path = this.path === '' ? key : this.path.startsWith('[') ? `${key}${this.path}` : `${key}.${this.path}`;
+    this.path =
+      this.path === '' ? key : this.path.startsWith('[') ? `${key}${this.path}` : `${key}.${this.path}`;
     this.message = `${this.path}: ${this.#reason}`;
     return this;
   }

@@ -49,7 +49,8 @@ export function explainAck(
       if (way.path !== '') explanation.attribute = way.path;
     }
     if (ack.missType !== undefined) {
-      const way = ack.missNest === undefined ? { path: '', scope: top } : walk(nodes, locate(ack.missNest), top);
+      const way =
+        ack.missNest === undefined ? { path: '', scope: top } : walk(nodes, locate(ack.missNest), top);
       const { scope } = way;
       const name = scope?.kind === 'set' ? scope.set.byNumber[ack.missType]?.name : undefined;
       explanation.missing = join(way.path, name ?? String(ack.missType));

@@ -1,6 +1,14 @@
 /** The numbers that assembly/layout.ts, encode.ts and columns.ts agree on with the host: see the pictures there. */
 
-export const kinds = { unknown: 0, leaf: 1, nest: 2, elements: 3, choice: 4, embedded: 5, sequence: 6 } as const;
+export const kinds = {
+  unknown: 0,
+  leaf: 1,
+  nest: 2,
+  elements: 3,
+  choice: 4,
+  embedded: 5,
+  sequence: 6,
+} as const;
 export const SIZE_AUTO = 0xffff;
 export const selectorModes = { string: 0, number: 1, header: 2 } as const;
 

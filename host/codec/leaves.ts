@@ -23,7 +23,8 @@ function compile(type: TypeData): LeafReader {
     case 'integer':
       return integerReader(type);
     case 'autoInteger':
-      return (source, at, length) => (length === 8 ? wide(source, at, type.signed) : word(source, at, type.signed));
+      return (source, at, length) =>
+        length === 8 ? wide(source, at, type.signed) : word(source, at, type.signed);
     case 'string':
       return readString;
     case 'flag':
@@ -74,7 +75,9 @@ function word(source: Source, at: number, signed: boolean): number {
 }
 
 function wide(source: Source, at: number, signed: boolean, littleEndian = true): Wide {
-  const value = signed ? source.view.getBigInt64(at, littleEndian) : source.view.getBigUint64(at, littleEndian);
+  const value = signed
+    ? source.view.getBigInt64(at, littleEndian)
+    : source.view.getBigUint64(at, littleEndian);
   const number = Number(value);
   return Number.isSafeInteger(number) ? number : value;
 }

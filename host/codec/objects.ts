@@ -77,7 +77,8 @@ function compile(field: Field): FieldReader {
   switch (type.kind) {
     case 'nest': {
       const set = field.set as CompiledSet;
-      return (source, message, nodes, node) => readSet(set, source, message, nodes, node + 1, endOf(nodes, node));
+      return (source, message, nodes, node) =>
+        readSet(set, source, message, nodes, node + 1, endOf(nodes, node));
     }
     case 'embedded': {
       const header = structReader(type.struct);

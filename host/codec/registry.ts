@@ -1,5 +1,5 @@
-import type { AttributeSet, Family, Message, Protocol } from '../schema/definition.js';
 import { extendedAckAttributes } from '../schema/control.js';
+import type { AttributeSet, Family, Message, Protocol } from '../schema/definition.js';
 import { type Machine, machine } from './machine.js';
 import { type CompiledSet, structSize, Tables } from './table.js';
 
@@ -63,7 +63,8 @@ export class Registry {
   register(family: Family, number?: number): void {
     if (family.protocol === 'generic') {
       const type = number ?? (family.name === 'nlctrl' ? 16 : undefined);
-      if (type === undefined) throw new TypeError(`the number of generic netlink family ${family.name} is needed`);
+      if (type === undefined)
+        throw new TypeError(`the number of generic netlink family ${family.name} is needed`);
       if (this.#familyNames.get(type) === family.name) return;
       this.#familyNames.set(type, family.name);
       const page = this.machine.allocate(PAGE_BYTES);
@@ -72,7 +73,8 @@ export class Registry {
       const at = this.#page('generic', type) >> 2;
       this.machine.memory.u32[at] = FAMILY_PAGE;
       this.machine.memory.u32[at + 1] = page;
-      for (const message of Object.values(family.messages)) this.#enter(page + message.number * PAGE_ENTRY, message);
+      for (const message of Object.values(family.messages))
+        this.#enter(page + message.number * PAGE_ENTRY, message);
     } else {
       if (this.#registered.has(family)) return;
       this.#registered.add(family);

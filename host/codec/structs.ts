@@ -44,7 +44,8 @@ export function structLength(struct: Struct, values: unknown): number {
 
 /** Writes a struct to `at`, where there are zeros; fields that are `undefined` stay zero. */
 export function writeStruct(source: Source, at: number, struct: Struct, values: unknown): void {
-  if (typeof values !== 'object' || values === null) throw invalid(`expected an object, got ${shown(values)}`);
+  if (typeof values !== 'object' || values === null)
+    throw invalid(`expected an object, got ${shown(values)}`);
   const { parts } = compiled(struct);
   const given = values as Record<string, unknown>;
   for (const key in given) {
@@ -53,7 +54,11 @@ export function writeStruct(source: Source, at: number, struct: Struct, values: 
     const part = parts.get(key);
     if (part === undefined) {
       const names = [...parts.keys()].join(', ');
-      throw new EncodeError('ERR_UNKNOWN_ATTRIBUTE', key, `struct ${struct.name} has no such field: it has ${names}`);
+      throw new EncodeError(
+        'ERR_UNKNOWN_ATTRIBUTE',
+        key,
+        `struct ${struct.name} has no such field: it has ${names}`,
+      );
     }
     try {
       part.place(source, at + part.at, value);
@@ -67,16 +72,20 @@ export function placer(type: TypeData): Place {
   switch (type.kind) {
     case 'integer': {
       const littleEndian = !type.bigEndian;
-      if (type.size === 8) return (source, at, value) => source.view.setBigUint64(at, wideValue(type, value), littleEndian);
-      if (type.size === 4) return (source, at, value) => source.view.setUint32(at, integerValue(type, value), littleEndian);
-      if (type.size === 2) return (source, at, value) => source.view.setUint16(at, integerValue(type, value), littleEndian);
+      if (type.size === 8)
+        return (source, at, value) => source.view.setBigUint64(at, wideValue(type, value), littleEndian);
+      if (type.size === 4)
+        return (source, at, value) => source.view.setUint32(at, integerValue(type, value), littleEndian);
+      if (type.size === 2)
+        return (source, at, value) => source.view.setUint16(at, integerValue(type, value), littleEndian);
       return (source, at, value) => source.view.setUint8(at, integerValue(type, value));
     }
     case 'struct':
       return (source, at, value) => writeStruct(source, at, type.struct, value);
     case 'bitfield32':
       return (source, at, value) => {
-        if (typeof value !== 'object' || value === null) throw invalid(`expected { value, selector }, got ${shown(value)}`);
+        if (typeof value !== 'object' || value === null)
+          throw invalid(`expected { value, selector }, got ${shown(value)}`);
         const given = value as { value?: unknown; selector?: unknown };
         source.view.setUint32(at, flagsValue(type.names ?? {}, given.value ?? 0), true);
         source.view.setUint32(at + 4, flagsValue(type.names ?? {}, given.selector ?? 0), true);

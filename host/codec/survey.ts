@@ -18,7 +18,12 @@ const LIMIT = 256;
  * Looks over a loaded datagram without decoding it: finds acknowledgements, errors, DONE, answers to other
  * requests, data of an interrupted dump and bytes that are no message. The rest are answers to request `sequence`.
  */
-export function survey(address: number, length: number, sequence: number, owner: Registry = registry()): Special[] {
+export function survey(
+  address: number,
+  length: number,
+  sequence: number,
+  owner: Registry = registry(),
+): Special[] {
   const { machine } = owner;
   const out = machine.records.reserve(LIMIT * RECORD_SIZE);
   const found: Special[] = [];

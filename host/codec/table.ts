@@ -91,7 +91,13 @@ export class Tables {
     return compiled;
   }
 
-  #field(name: string, number: number, type: TypeData, schema: AttributeSet, header: Struct | undefined): Field {
+  #field(
+    name: string,
+    number: number,
+    type: TypeData,
+    schema: AttributeSet,
+    header: Struct | undefined,
+  ): Field {
     const list = type.kind === 'list';
     const own = list ? type.element : type;
     const base = { name, number, list, type: own };
@@ -164,7 +170,11 @@ export class Tables {
     const names = field.variantNames as readonly string[];
     const address = this.#machine.allocate(20 + variants.length * 16);
     const where = selectorOf(selector, schema, header);
-    const words = [where.mode | (where.bigEndian ? 0x100 : 0) | (where.size << 16), where.at, variants.length];
+    const words = [
+      where.mode | (where.bigEndian ? 0x100 : 0) | (where.size << 16),
+      where.at,
+      variants.length,
+    ];
     words.forEach((word, i) => {
       this.#machine.memory.u32[(address >> 2) + i] = word;
     });
@@ -202,16 +212,24 @@ function selectorOf(selector: string, schema: AttributeSet, header: Struct | und
     let at = 16; // behind nlmsghdr
     for (const [name, type] of Object.entries(header?.fields ?? {})) {
       if (name === wanted && type.kind === 'integer') {
-        return { mode: selectorModes.header, at, size: type.size, bigEndian: type.bigEndian, names: type.names };
+        return {
+          mode: selectorModes.header,
+          at,
+          size: type.size,
+          bigEndian: type.bigEndian,
+          names: type.names,
+        };
       }
       at += fixedSize(type);
     }
     throw new TypeError(`schema ${schema.name}: no field ${wanted} in the header to choose by`);
   }
   const attribute = schema.attributes[selector];
-  if (attribute === undefined) throw new TypeError(`schema ${schema.name}: no attribute ${selector} to choose by`);
+  if (attribute === undefined)
+    throw new TypeError(`schema ${schema.name}: no attribute ${selector} to choose by`);
   const [at, type] = attribute;
   if (type.kind === 'string') return { mode: selectorModes.string, at, size: 0, bigEndian: false };
-  if (type.kind !== 'integer') throw new TypeError(`schema ${schema.name}: ${selector} is neither string nor number`);
+  if (type.kind !== 'integer')
+    throw new TypeError(`schema ${schema.name}: ${selector} is neither string nor number`);
   return { mode: selectorModes.number, at, size: 0, bigEndian: type.bigEndian, names: type.names };
 }

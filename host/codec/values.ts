@@ -48,7 +48,8 @@ export function integerValue(type: IntegerType, value: unknown): number {
     if (type.as === 'flags') number = flagsValue(type.names, value);
     else {
       number = typeof value === 'string' ? type.names[value] : value;
-      if (number === undefined) throw invalid(`unknown name ${shown(value)}, expected one of ${nameList(type.names)}`);
+      if (number === undefined)
+        throw invalid(`unknown name ${shown(value)}, expected one of ${nameList(type.names)}`);
     }
   }
   const minimum = type.signed ? (SIGNED_MINIMUM[type.size] as number) : 0;
@@ -61,7 +62,10 @@ export function integerValue(type: IntegerType, value: unknown): number {
 }
 
 /** The bits of an integer of 8 bytes, unsigned. */
-export function wideValue(type: { readonly signed: boolean; readonly names?: Names; readonly as?: string }, value: unknown): bigint {
+export function wideValue(
+  type: { readonly signed: boolean; readonly names?: Names; readonly as?: string },
+  value: unknown,
+): bigint {
   let number: unknown = value;
   if (type.names !== undefined && typeof value === 'string') number = type.names[value];
   else if (type.names !== undefined && Array.isArray(value)) number = flagsValue(type.names, value);
@@ -70,7 +74,9 @@ export function wideValue(type: { readonly signed: boolean; readonly names?: Nam
     const bits = type.signed ? BigInt.asIntN(64, number) : BigInt.asUintN(64, number);
     if (bits === number) return BigInt.asUintN(64, number);
   }
-  throw invalid(`expected a whole number of 64 bits (${type.signed ? 'signed' : 'unsigned'}), got ${shown(value)}`);
+  throw invalid(
+    `expected a whole number of 64 bits (${type.signed ? 'signed' : 'unsigned'}), got ${shown(value)}`,
+  );
 }
 
 /** The bytes of a binary type, given as bytes or as text of its format. */
@@ -82,10 +88,12 @@ export function bytesValue(type: BinaryType, value: unknown): Uint8Array {
     if (bytes === undefined) throw invalid(`expected an IP address, got ${shown(value)}`);
   } else if (typeof value === 'string' && type.format === 'mac') {
     bytes = parseMac(value);
-    if (bytes === undefined) throw invalid(`expected a hardware address like 02:42:ac:11:00:02, got ${shown(value)}`);
+    if (bytes === undefined)
+      throw invalid(`expected a hardware address like 02:42:ac:11:00:02, got ${shown(value)}`);
   }
   if (bytes === undefined) {
-    const text = type.format === undefined ? '' : type.format === 'ip' ? ' or an IP address' : ' or a hardware address';
+    const text =
+      type.format === undefined ? '' : type.format === 'ip' ? ' or an IP address' : ' or a hardware address';
     throw invalid(`expected bytes${text}, got ${shown(value)}`);
   }
   if (type.length !== undefined && bytes.length !== type.length) {

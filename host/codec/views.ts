@@ -1,5 +1,12 @@
 import type { DecodedSet, DecodedStruct, Message, Protocol } from '../schema/definition.js';
-import { type DecodedMessage, type Found, nodesOf, type ShapeNodes, toObject, visitMessages } from './block.js';
+import {
+  type DecodedMessage,
+  type Found,
+  nodesOf,
+  type ShapeNodes,
+  toObject,
+  visitMessages,
+} from './block.js';
 import { MESSAGE_HEADER_LENGTH, TYPE_MASK } from './constants.js';
 import { NODE_WORDS, RAW, STATUS_FLEETING } from './layout.js';
 import { layoutOf, leafReader } from './leaves.js';
@@ -125,7 +132,9 @@ const classes = new WeakMap<CompiledMessage, typeof View>();
 
 /** A view with the getters of a kind of message: attributes by name, header fields where no attribute has the name. */
 export type ViewOf<M extends Message> = View &
-  (M extends Message<infer H, infer S> ? Readonly<Omit<DecodedStruct<H>, keyof DecodedSet<S>> & DecodedSet<S>> : never);
+  (M extends Message<infer H, infer S>
+    ? Readonly<Omit<DecodedStruct<H>, keyof DecodedSet<S>> & DecodedSet<S>>
+    : never);
 
 const MAXIMUM_SHAPES = 4096;
 const shapes = new Map<number, ViewShape>();

@@ -199,7 +199,8 @@ function compile(field: Field): FieldWriter {
       };
     case 'keyed':
       return (program, number, value, siblings, header) => {
-        if (typeof value !== 'object' || value === null) throw invalid(`expected an object, got ${shown(value)}`);
+        if (typeof value !== 'object' || value === null)
+          throw invalid(`expected an object, got ${shown(value)}`);
         program.open(number | NESTED_FLAG);
         for (const [key, item] of Object.entries(value)) {
           at(key, () => writeElement(program, field.element as Field, Number(key), item, siblings, header));
@@ -226,10 +227,18 @@ function writeElement(
 }
 
 /** An embedded set or a sequence's record: a struct, then attributes. */
-function writePart(program: Program, operation: number, number: number, field: Field, value: unknown, header: Plain): void {
+function writePart(
+  program: Program,
+  operation: number,
+  number: number,
+  field: Field,
+  value: unknown,
+  header: Plain,
+): void {
   const { type } = field;
   if (type.kind !== 'embedded' && type.kind !== 'sequence') return;
-  if (typeof value !== 'object' || value === null) throw invalid(`expected { header, attributes }, got ${shown(value)}`);
+  if (typeof value !== 'object' || value === null)
+    throw invalid(`expected { header, attributes }, got ${shown(value)}`);
   const part = value as { header?: unknown; attributes?: unknown };
   const address = program.space(operation, number, structLength(type.struct, part.header));
   if (part.header !== undefined) {
@@ -298,8 +307,14 @@ function choiceWriter(field: Field, selector: string): FieldWriter {
     }
     if (variant === undefined) {
       const reason =
-        selected === undefined ? `needs ${selector} beside it` : `cannot be read for ${selector} ${shown(selected)}`;
-      throw new EncodeError('ERR_MISSING_SELECTOR', '', `${reason}; give bytes, or ${selector} as one of ${names.join(', ')}`);
+        selected === undefined
+          ? `needs ${selector} beside it`
+          : `cannot be read for ${selector} ${shown(selected)}`;
+      throw new EncodeError(
+        'ERR_MISSING_SELECTOR',
+        '',
+        `${reason}; give bytes, or ${selector} as one of ${names.join(', ')}`,
+      );
     }
     fieldWriter(variant)(program, number, value, siblings, header);
   };

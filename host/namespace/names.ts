@@ -62,7 +62,8 @@ export function deleteNamed(path: string): boolean {
     unmount(path);
   } catch (error) {
     // EINVAL: a file on which nothing is mounted (any more)
-    if (!(error instanceof SystemCallError) || (error.errno !== EINVAL && error.errno !== ENOENT)) throw error;
+    if (!(error instanceof SystemCallError) || (error.errno !== EINVAL && error.errno !== ENOENT))
+      throw error;
   }
   try {
     unlinkSync(path);

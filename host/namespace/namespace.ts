@@ -1,4 +1,4 @@
-import { spawn, spawnSync, type SpawnOptions } from 'node:child_process';
+import { type SpawnOptions, spawn, spawnSync } from 'node:child_process';
 import { fstatSync } from 'node:fs';
 import { SystemCallError } from '../netlink/errors.js';
 import {
@@ -65,7 +65,9 @@ export class Namespace {
       return new Namespace(openNamespace(path), path);
     } catch (error) {
       if (error instanceof SystemCallError && (error.code === 'ENOENT' || error.code === 'ESRCH')) {
-        throw new NamespaceError('ERR_NAMESPACE_NOT_FOUND', `there is no network namespace ${path}`, { cause: error });
+        throw new NamespaceError('ERR_NAMESPACE_NOT_FOUND', `there is no network namespace ${path}`, {
+          cause: error,
+        });
       }
       if (error instanceof SystemCallError && error.errno === EINVAL) {
         throw new NamespaceError('ERR_NOT_A_NAMESPACE', `${path} is no network namespace`, { cause: error });
@@ -137,7 +139,8 @@ export class Namespace {
       promised = value instanceof Promise;
       return value;
     });
-    if (promised) throw new TypeError('a function run in a namespace must not be asynchronous: it would go on outside');
+    if (promised)
+      throw new TypeError('a function run in a namespace must not be asynchronous: it would go on outside');
     return result;
   }
 
@@ -162,7 +165,11 @@ export class Namespace {
     });
   }
 
-  execSync(file: string, args: readonly string[] = [], options: Omit<ExecOptions, 'signal'> = {}): ExecOutcome {
+  execSync(
+    file: string,
+    args: readonly string[] = [],
+    options: Omit<ExecOptions, 'signal'> = {},
+  ): ExecOutcome {
     const done = this.run(() => spawnSync(file, args, { ...options, encoding: 'utf8' }));
     if (done.error !== undefined) throw done.error;
     return { stdout: done.stdout, stderr: done.stderr, status: done.status, signal: done.signal };

@@ -1,6 +1,6 @@
-import { decodeLoaded } from '../codec/decode.js';
 import type { DecodedMessage } from '../codec/block.js';
 import { controlTypes, messageFlags } from '../codec/constants.js';
+import { decodeLoaded } from '../codec/decode.js';
 import { type Registry, registry } from '../codec/registry.js';
 import { type Special, survey } from '../codec/survey.js';
 import type { Message, Protocol } from '../schema/definition.js';
@@ -126,7 +126,11 @@ export class DumpConversation implements Conversation {
       if (data) continue; // of an interrupted dump, which will begin anew
       this.#pass(datagram, address, from, special.offset);
       from = special.offset + ((special.length + 3) & ~3);
-      if (special.truncated) throw new SocketError('ERR_TRUNCATED', `${this.#sent.message.name}: a message of the dump was cut short`);
+      if (special.truncated)
+        throw new SocketError(
+          'ERR_TRUNCATED',
+          `${this.#sent.message.name}: a message of the dump was cut short`,
+        );
       if (special.seq !== this.#sequence) continue; // of an earlier request that was given up
       if (special.type === controlTypes.done || special.type === controlTypes.error) {
         return this.#end(address, special);
@@ -138,7 +142,8 @@ export class DumpConversation implements Conversation {
   }
 
   #pass(datagram: Uint8Array, address: number, from: number, to: number): void {
-    if (to > from && !this.#interrupted) this.#sink.take(address + from, to - from, datagram.subarray(from, to));
+    if (to > from && !this.#interrupted)
+      this.#sink.take(address + from, to - from, datagram.subarray(from, to));
   }
 
   #end(address: number, special: Special): boolean {
@@ -191,7 +196,12 @@ export class BatchConversation implements Conversation {
   #heard = false;
 
   /** `last`: index of the message whose acknowledgement ends the conversation; a transaction's is not the last. */
-  constructor(protocol: Protocol, batch: BatchSource, messageAt: (index: number) => Message, last = batch.count - 1) {
+  constructor(
+    protocol: Protocol,
+    batch: BatchSource,
+    messageAt: (index: number) => Message,
+    last = batch.count - 1,
+  ) {
     this.#protocol = protocol;
     this.#batch = batch;
     this.#messageAt = messageAt;
@@ -219,12 +229,17 @@ export class BatchConversation implements Conversation {
   #hear(message: DecodedMessage): void {
     const index = message.seq - this.#batch.firstSequence;
     if (index < 0 || index >= this.#batch.count) return; // an answer to an earlier request that was given up
-    if (message.truncated) throw new SocketError('ERR_TRUNCATED', `${this.#messageAt(index).name}: the answer was cut short`);
+    if (message.truncated)
+      throw new SocketError('ERR_TRUNCATED', `${this.#messageAt(index).name}: the answer was cut short`);
     if (message.type !== controlTypes.error && message.type !== controlTypes.done) {
       if (message.type >= 16) this.answers.push(message);
       return;
     }
-    const error = refusal(this.#protocol, { message: this.#messageAt(index), bytes: this.#batch.message(index) }, message);
+    const error = refusal(
+      this.#protocol,
+      { message: this.#messageAt(index), bytes: this.#batch.message(index) },
+      message,
+    );
     if (error !== undefined) this.failures.push({ index, error });
     if (index === this.#last) this.#heard = true;
   }

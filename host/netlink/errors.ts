@@ -32,7 +32,10 @@ export class SystemCallError extends NetloomError {
     hint?: string,
   ) {
     const where = path === undefined ? '' : ` '${path}'`;
-    super(errnoCode(errno), `${syscall}${where}: ${errnoMeaning(errno)}${hint === undefined ? '' : ` (${hint})`}`);
+    super(
+      errnoCode(errno),
+      `${syscall}${where}: ${errnoMeaning(errno)}${hint === undefined ? '' : ` (${hint})`}`,
+    );
     if (path !== undefined) this.path = path;
   }
 }

@@ -47,7 +47,12 @@ export interface NativeSocket {
 }
 
 interface Addon {
-  readonly Socket: new (protocol: number, namespace: number, receiveBuffer: number, sendBuffer: number) => NativeSocket;
+  readonly Socket: new (
+    protocol: number,
+    namespace: number,
+    receiveBuffer: number,
+    sendBuffer: number,
+  ) => NativeSocket;
   openNamespace(path: string): number;
   createAnonymousNamespace(): number;
   bindNewNamespace(path: string): void;
@@ -77,7 +82,8 @@ function candidates(): string[] {
 /** The addon; loaded at first use. Throws NativeUnavailableError. */
 function addon(): Addon {
   if (loaded !== undefined) return loaded;
-  if (platform !== 'linux') throw new NativeUnavailableError(`netlink sockets need Linux; this is ${platform}`);
+  if (platform !== 'linux')
+    throw new NativeUnavailableError(`netlink sockets need Linux; this is ${platform}`);
   const paths = candidates();
   const path = paths.find((candidate) => existsSync(candidate));
   if (path === undefined) {
@@ -88,7 +94,10 @@ function addon(): Addon {
   try {
     loaded = createRequire(import.meta.url)(path) as Addon;
   } catch (cause) {
-    throw new NativeUnavailableError(`the native addon ${path} cannot be loaded: ${(cause as Error).message}`, { cause });
+    throw new NativeUnavailableError(
+      `the native addon ${path} cannot be loaded: ${(cause as Error).message}`,
+      { cause },
+    );
   }
   return loaded;
 }
@@ -124,7 +133,10 @@ const EPERM = 1;
 
 function translated(error: unknown): unknown {
   if (!isShimError(error)) return error;
-  const hint = error.errno === EPERM ? 'root, or the capabilities CAP_NET_ADMIN and CAP_SYS_ADMIN, are needed' : undefined;
+  const hint =
+    error.errno === EPERM
+      ? 'root, or the capabilities CAP_NET_ADMIN and CAP_SYS_ADMIN, are needed'
+      : undefined;
   return new SystemCallError(error.errno, error.syscall, error.path, hint);
 }
 
@@ -167,13 +179,15 @@ export const createAnonymousNamespace = (): number => call((native) => native.cr
 /** Binds a new namespace to an existing file. */
 export const bindNewNamespace = (path: string): void => call((native) => native.bindNewNamespace(path));
 /** Binds an open namespace to an existing file. */
-export const bindNamespace = (fd: number, path: string): void => call((native) => native.bindNamespace(fd, path));
+export const bindNamespace = (fd: number, path: string): void =>
+  call((native) => native.bindNamespace(fd, path));
 /** Makes a directory a shared mount, as `ip netns` has /run/netns. */
 export const shareMount = (path: string): void => call((native) => native.shareMount(path));
 /** Detaches what is mounted on a file. */
 export const unmount = (path: string): void => call((native) => native.unmount(path));
 /** Calls a function with this thread inside a namespace; it must not be asynchronous. */
-export const enterNamespace = <T>(fd: number, work: () => T): T => call((native) => native.enterNamespace(fd, work));
+export const enterNamespace = <T>(fd: number, work: () => T): T =>
+  call((native) => native.enterNamespace(fd, work));
 /** Reads a file as a thread inside the namespace sees it (/proc/sys/net). */
 export const readFileIn = (fd: number, path: string): string => call((native) => native.readFileIn(fd, path));
 export const writeFileIn = (fd: number, path: string, text: string): void =>

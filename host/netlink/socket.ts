@@ -7,12 +7,22 @@ import { type AnyMessageInput, encode, type MessageInput } from '../codec/encode
 import { errnoCode, errnoMeaning } from '../codec/errno.js';
 import { type ViewOf, viewsOfLoaded } from '../codec/views.js';
 import type { Message, Protocol } from '../schema/definition.js';
-import { BatchConversation, type Conversation, DumpConversation, type Failure, Sequence, type Sink } from './conversation.js';
+import {
+  BatchConversation,
+  type Conversation,
+  DumpConversation,
+  type Failure,
+  Sequence,
+  type Sink,
+} from './conversation.js';
 import { NetlinkError, SocketError } from './errors.js';
 import { exchangeFlags, guarded, type NativeSocket, openSocket, tableLayout } from './native.js';
 
 /** Protocol numbers of AF_NETLINK, linux/netlink.h */
-export const protocolNumbers = { route: 0, netfilter: 12, generic: 16 } as const satisfies Record<Protocol, number>;
+export const protocolNumbers = { route: 0, netfilter: 12, generic: 16 } as const satisfies Record<
+  Protocol,
+  number
+>;
 
 export interface SocketOptions {
   readonly protocol: Protocol;
@@ -92,26 +102,42 @@ export class NetlinkSocket {
   }
 
   /** Sends one message and waits for its acknowledgement; returns the data that came with it. Throws NetlinkError. */
-  async request<M extends Message>(message: M, input: MessageInput<M> = {}, options: CallOptions = {}): Promise<DecodedMessage[]> {
+  async request<M extends Message>(
+    message: M,
+    input: MessageInput<M> = {},
+    options: CallOptions = {},
+  ): Promise<DecodedMessage[]> {
     const conversation = this.#single(message, input as AnyMessageInput);
     await this.#run(conversation, options);
     return only(conversation);
   }
 
-  requestSync<M extends Message>(message: M, input: MessageInput<M> = {}, options: CallOptions = {}): DecodedMessage[] {
+  requestSync<M extends Message>(
+    message: M,
+    input: MessageInput<M> = {},
+    options: CallOptions = {},
+  ): DecodedMessage[] {
     const conversation = this.#single(message, input as AnyMessageInput);
     this.#runSync(conversation, options);
     return only(conversation);
   }
 
   /** Reads a whole table as plain objects, of the kind `reply` where it is given. A dump that the kernel could not finish undisturbed is repeated. */
-  async dump<M extends Message>(message: M, input: MessageInput<M> = {}, options: CallOptions & { reply?: Message } = {}): Promise<DecodedMessage[]> {
+  async dump<M extends Message>(
+    message: M,
+    input: MessageInput<M> = {},
+    options: CallOptions & { reply?: Message } = {},
+  ): Promise<DecodedMessage[]> {
     const out: DecodedMessage[] = [];
     await this.#run(this.#dump(message, input, objectSink(this.protocol, out, options.reply)), options);
     return out;
   }
 
-  dumpSync<M extends Message>(message: M, input: MessageInput<M> = {}, options: CallOptions & { reply?: Message } = {}): DecodedMessage[] {
+  dumpSync<M extends Message>(
+    message: M,
+    input: MessageInput<M> = {},
+    options: CallOptions & { reply?: Message } = {},
+  ): DecodedMessage[] {
     const out: DecodedMessage[] = [];
     this.#runSync(this.#dump(message, input, objectSink(this.protocol, out, options.reply)), options);
     return out;
@@ -160,14 +186,22 @@ export class NetlinkSocket {
   }
 
   /** Sends a batch and waits for its last message's acknowledgement. `messageAt` tells what each message is. */
-  async send(batch: Batch, messageAt: (index: number) => Message, options: CallOptions & { last?: number } = {}): Promise<BatchOutcome> {
+  async send(
+    batch: Batch,
+    messageAt: (index: number) => Message,
+    options: CallOptions & { last?: number } = {},
+  ): Promise<BatchOutcome> {
     if (batch.count === 0) return { failures: [], answers: [] };
     const conversation = new BatchConversation(this.protocol, batch, messageAt, options.last);
     await this.#run(conversation, options);
     return conversation;
   }
 
-  sendSync(batch: Batch, messageAt: (index: number) => Message, options: CallOptions & { last?: number } = {}): BatchOutcome {
+  sendSync(
+    batch: Batch,
+    messageAt: (index: number) => Message,
+    options: CallOptions & { last?: number } = {},
+  ): BatchOutcome {
     if (batch.count === 0) return { failures: [], answers: [] };
     const conversation = new BatchConversation(this.protocol, batch, messageAt, options.last);
     this.#runSync(conversation, options);
@@ -228,7 +262,10 @@ export class NetlinkSocket {
 
   #runSync(conversation: Conversation, { signal, timeout = this.#timeout }: CallOptions): void {
     if (this.#running > 0) {
-      throw new SocketError('ERR_SOCKET_BUSY', 'an asynchronous call runs on this socket: a synchronous one must not wait for it');
+      throw new SocketError(
+        'ERR_SOCKET_BUSY',
+        'an asynchronous call runs on this socket: a synchronous one must not wait for it',
+      );
     }
     this.#hearOutSync();
     const driver = new Driver(conversation, timeout, signal);
@@ -247,7 +284,9 @@ export class NetlinkSocket {
 
   /** The kernel makes one dump at a time for a socket: one that was given up must be heard to its end first. */
   #leave(conversation: Conversation, error: unknown): void {
-    const ended = error instanceof NetlinkError || (error instanceof SocketError && error.code === 'ERR_DUMP_INTERRUPTED');
+    const ended =
+      error instanceof NetlinkError ||
+      (error instanceof SocketError && error.code === 'ERR_DUMP_INTERRUPTED');
     if (!ended && conversation.abandon()) this.#abandoned = conversation;
   }
 
@@ -307,7 +346,9 @@ export class NetlinkSocket {
       const real = table[entry + tableLayout.realLength] as number;
       if (real > length) {
         this.#grow(real);
-        driver.lost(new SocketError('ERR_TRUNCATED', `a datagram of ${real} bytes did not fit into the receive buffer`));
+        driver.lost(
+          new SocketError('ERR_TRUNCATED', `a datagram of ${real} bytes did not fit into the receive buffer`),
+        );
         return false;
       }
       done = driver.take(this.#buffer.subarray(offset, offset + length));
@@ -327,7 +368,9 @@ export class NetlinkSocket {
       const code = errnoCode(errno);
       const error = new SocketError(code, `${sent ? 'recvmsg' : 'sendmsg'}: ${errnoMeaning(errno)}`);
       if (code !== 'ENOBUFS' || !sent) throw error;
-      driver.lost(new SocketError('ERR_OVERRUN', 'the receive buffer overran: answers were lost', { cause: error }));
+      driver.lost(
+        new SocketError('ERR_OVERRUN', 'the receive buffer overran: answers were lost', { cause: error }),
+      );
     }
     return false;
   }
@@ -365,7 +408,9 @@ class Driver {
 
   /** ms, for poll(2). */
   left(): number {
-    return this.#deadline === Number.POSITIVE_INFINITY ? -1 : Math.max(0, Math.ceil(this.#deadline - performance.now()));
+    return this.#deadline === Number.POSITIVE_INFINITY
+      ? -1
+      : Math.max(0, Math.ceil(this.#deadline - performance.now()));
   }
 
   take(datagram: Uint8Array): boolean {

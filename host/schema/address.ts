@@ -26,7 +26,12 @@ export const ifaddrmsg = struct('ifaddrmsg', {
 });
 
 /** struct ifa_cacheinfo: lifetimes in seconds, timestamps in hundredths of a second since boot. */
-export const ifaCacheinfo = struct('ifa-cacheinfo', { ifaPrefered: u32, ifaValid: u32, cstamp: u32, tstamp: u32 });
+export const ifaCacheinfo = struct('ifa-cacheinfo', {
+  ifaPrefered: u32,
+  ifaValid: u32,
+  cstamp: u32,
+  tstamp: u32,
+});
 
 /** IFA_*, linux/if_addr.h */
 export const addressAttributes = attributeSet('address', {

@@ -1,4 +1,16 @@
-import { attributeSet, binary, enumeration, nest, s32, s64, string, struct, u16, u32, u64 } from './definition.js';
+import {
+  attributeSet,
+  binary,
+  enumeration,
+  nest,
+  s32,
+  s64,
+  string,
+  struct,
+  u16,
+  u32,
+  u64,
+} from './definition.js';
 
 /** struct nlmsghdr, linux/netlink.h */
 export const nlmsghdr = struct('nlmsghdr', { len: u32, type: u16, flags: u16, seq: u32, pid: u32 });

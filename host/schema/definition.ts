@@ -122,14 +122,20 @@ export type Type<D = unknown, A = D, T extends TypeData = TypeData> = T & Phanto
 /** A type without its numbers' TypeScript types; every `Type` is one. */
 export type AnyType = TypeData & Phantom<unknown, unknown>;
 
-export type Decoded<T> = T extends { readonly [value]?: { decoded: infer D; accepted: infer _A } } ? D : never;
-export type Accepted<T> = T extends { readonly [value]?: { decoded: infer _D; accepted: infer A } } ? A : never;
+export type Decoded<T> = T extends { readonly [value]?: { decoded: infer D; accepted: infer _A } }
+  ? D
+  : never;
+export type Accepted<T> = T extends { readonly [value]?: { decoded: infer _D; accepted: infer A } }
+  ? A
+  : never;
 
 /** One attribute of a set: its number (nla_type) and its type. */
 export type Attribute = readonly [number: number, type: AnyType];
 
 /** A named set of attributes, which nests refer to. */
-export interface AttributeSet<S extends Readonly<Record<string, Attribute>> = Readonly<Record<string, Attribute>>> {
+export interface AttributeSet<
+  S extends Readonly<Record<string, Attribute>> = Readonly<Record<string, Attribute>>,
+> {
   readonly name: string;
   readonly attributes: S;
 }
@@ -143,12 +149,12 @@ export interface RawAttributes {
 
 type Simplify<T> = { [K in keyof T]: T[K] };
 
-export type DecodedSet<S> = S extends AttributeSet<infer M>
-  ? Simplify<{ -readonly [K in keyof M]?: Decoded<M[K][1]> }>
-  : never;
-export type AcceptedSet<S> = S extends AttributeSet<infer M>
-  ? Simplify<{ readonly [K in keyof M]?: Accepted<M[K][1]> | undefined }>
-  : never;
+export type DecodedSet<S> =
+  S extends AttributeSet<infer M> ? Simplify<{ -readonly [K in keyof M]?: Decoded<M[K][1]> }> : never;
+export type AcceptedSet<S> =
+  S extends AttributeSet<infer M>
+    ? Simplify<{ readonly [K in keyof M]?: Accepted<M[K][1]> | undefined }>
+    : never;
 
 /** A C struct: fields in order, without implicit padding; a field may be shorter-lived than the payload at hand. */
 export interface Struct<F extends Readonly<Record<string, AnyType>> = Readonly<Record<string, AnyType>>> {
@@ -156,12 +162,12 @@ export interface Struct<F extends Readonly<Record<string, AnyType>> = Readonly<R
   readonly fields: F;
 }
 type Hidden = `pad${string}`;
-export type DecodedStruct<S> = S extends Struct<infer F>
-  ? Simplify<{ -readonly [K in Exclude<keyof F, Hidden>]: Decoded<F[K]> }>
-  : never;
-export type AcceptedStruct<S> = S extends Struct<infer F>
-  ? Simplify<{ readonly [K in Exclude<keyof F, Hidden>]?: Accepted<F[K]> | undefined }>
-  : never;
+export type DecodedStruct<S> =
+  S extends Struct<infer F> ? Simplify<{ -readonly [K in Exclude<keyof F, Hidden>]: Decoded<F[K]> }> : never;
+export type AcceptedStruct<S> =
+  S extends Struct<infer F>
+    ? Simplify<{ readonly [K in Exclude<keyof F, Hidden>]?: Accepted<F[K]> | undefined }>
+    : never;
 
 /* Scalars */
 
@@ -200,8 +206,16 @@ export const binary = { kind: 'binary' } as Type<Uint8Array, Uint8Array, BinaryT
 export const mac = { kind: 'binary', format: 'mac' } as Type<string, string | Uint8Array, BinaryType>;
 /** An IPv4 or IPv6 address, told by its length, as text. */
 export const ip = { kind: 'binary', format: 'ip' } as Type<string, string | Uint8Array, BinaryType>;
-export const ipv4 = { kind: 'binary', format: 'ip', length: 4 } as Type<string, string | Uint8Array, BinaryType>;
-export const ipv6 = { kind: 'binary', format: 'ip', length: 16 } as Type<string, string | Uint8Array, BinaryType>;
+export const ipv4 = { kind: 'binary', format: 'ip', length: 4 } as Type<
+  string,
+  string | Uint8Array,
+  BinaryType
+>;
+export const ipv6 = { kind: 'binary', format: 'ip', length: 16 } as Type<
+  string,
+  string | Uint8Array,
+  BinaryType
+>;
 
 /** Exactly `length` bytes; as a struct's field, that many bytes of it (text fields of a struct are `chars`). */
 export function bytes(length: number): Type<Uint8Array, Uint8Array, BinaryType> {
@@ -274,22 +288,34 @@ export function array<D, A, T extends IntegerType | StructType>(
 ): Type<D[], readonly A[], ArrayType> {
   return { kind: 'array', element };
 }
-export function struct<const F extends Readonly<Record<string, AnyType>>>(name: string, fields: F): Struct<F> {
+export function struct<const F extends Readonly<Record<string, AnyType>>>(
+  name: string,
+  fields: F,
+): Struct<F> {
   return { name, fields };
 }
 /** A struct as an attribute's payload or as a field of another struct. Payloads shorter or longer than known are read as far as they go. */
-export function structure<S extends Struct>(layout: S): Type<DecodedStruct<S>, AcceptedStruct<S>, StructType> {
+export function structure<S extends Struct>(
+  layout: S,
+): Type<DecodedStruct<S>, AcceptedStruct<S>, StructType> {
   return { kind: 'struct', struct: layout };
 }
 /**
  * A payload whose type is chosen by `selector`, an attribute of the same set (its decoded value, enum names
  * included) or `header.<field>` of the message. Without a variant and without `otherwise` the payload stays bytes.
  */
-export function choice<const V extends Readonly<Record<string, AnyType>>, O extends AnyType = Type<Uint8Array, Uint8Array, BinaryType>>(
+export function choice<
+  const V extends Readonly<Record<string, AnyType>>,
+  O extends AnyType = Type<Uint8Array, Uint8Array, BinaryType>,
+>(
   selector: string,
   variants: V,
   otherwise?: O,
-): Type<Decoded<V[keyof V]> | Decoded<O> | Uint8Array, Accepted<V[keyof V]> | Accepted<O> | Uint8Array, ChoiceType> {
+): Type<
+  Decoded<V[keyof V]> | Decoded<O> | Uint8Array,
+  Accepted<V[keyof V]> | Accepted<O> | Uint8Array,
+  ChoiceType
+> {
   return otherwise === undefined
     ? { kind: 'choice', selector, variants }
     : { kind: 'choice', selector, variants, otherwise };
@@ -297,7 +323,11 @@ export function choice<const V extends Readonly<Record<string, AnyType>>, O exte
 export function embedded<S extends Struct, D, A = D>(
   layout: S,
   set: () => AttributeSet,
-): Type<{ header: DecodedStruct<S>; attributes: D }, { header?: AcceptedStruct<S>; attributes?: A }, EmbeddedType> {
+): Type<
+  { header: DecodedStruct<S>; attributes: D },
+  { header?: AcceptedStruct<S>; attributes?: A },
+  EmbeddedType
+> {
   return { kind: 'embedded', struct: layout, set: set };
 }
 export function sequence<S extends Struct, D, A = D>(

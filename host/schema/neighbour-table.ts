@@ -1,5 +1,17 @@
 /** Parameters of the neighbour tables: RTM_NEWNEIGHTBL and its kin. Times in ms. linux/neighbour.h */
-import { attributeSet, family, nest, pad, string, struct, structure, u8, u16, u32, u64 } from './definition.js';
+import {
+  attributeSet,
+  family,
+  nest,
+  pad,
+  string,
+  struct,
+  structure,
+  u8,
+  u16,
+  u32,
+  u64,
+} from './definition.js';
 
 /** struct ndtmsg */
 export const ndtmsg = struct('ndtmsg', { family: u8, pad0: pad(3) });

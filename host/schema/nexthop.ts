@@ -1,5 +1,5 @@
 /** Next hop objects: RTM_NEWNEXTHOP and its kin. linux/nexthop.h */
-import { encapTypes, routeFlags, routeProtocols, routeScopes } from './route.js';
+
 import {
   array,
   attributeSet,
@@ -18,6 +18,7 @@ import {
   u32,
   u64,
 } from './definition.js';
+import { encapTypes, routeFlags, routeProtocols, routeScopes } from './route.js';
 
 /** struct nhmsg */
 export const nhmsg = struct('nhmsg', {

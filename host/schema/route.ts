@@ -88,7 +88,15 @@ export const routeFlags = {
   'rt-trap': 0x8000,
   'rt-offload-failed': 0x20000000,
 } as const;
-const nexthopFlags = { dead: 1, pervasive: 2, onlink: 4, offload: 8, linkdown: 16, unresolved: 32, trap: 64 } as const;
+const nexthopFlags = {
+  dead: 1,
+  pervasive: 2,
+  onlink: 4,
+  offload: 8,
+  linkdown: 16,
+  unresolved: 32,
+  trap: 64,
+} as const;
 
 /** struct rtmsg */
 export const rtmsg = struct('rtmsg', {
@@ -104,7 +112,12 @@ export const rtmsg = struct('rtmsg', {
 });
 
 /** struct rtnexthop: `hops` is the weight less one. */
-export const rtnexthop = struct('rtnexthop', { len: u16, flags: flags(u8, nexthopFlags), hops: u8, ifindex: s32 });
+export const rtnexthop = struct('rtnexthop', {
+  len: u16,
+  flags: flags(u8, nexthopFlags),
+  hops: u8,
+  ifindex: s32,
+});
 
 /** RTAX_*; times in ms, `rto-min` too. */
 export const routeMetrics = attributeSet('metrics', {

@@ -1,8 +1,19 @@
 /** Links (network interfaces): RTM_NEWLINK and its kin. linux/rtnetlink.h, linux/if_link.h */
-import { attributeSet, binary, family, indexed, nest, pad, struct, structure, u32, u8 } from '../definition.js';
+import {
+  attributeSet,
+  binary,
+  family,
+  indexed,
+  nest,
+  pad,
+  struct,
+  structure,
+  u8,
+  u32,
+} from '../definition.js';
 import { linkinfoAttributes } from './linkinfo.js';
-import { linkSettings } from './settings.js';
 import { ifinfomsg, rtnlLinkStats64 } from './message.js';
+import { linkSettings } from './settings.js';
 
 export const linkAttributes = attributeSet('link', {
   ...linkSettings.attributes,

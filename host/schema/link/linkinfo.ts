@@ -1,9 +1,37 @@
 /** Kind of a link and what is particular to it (IFLA_LINKINFO). linux/if_link.h, drivers/net/veth.c */
-import { type AcceptedSet, type AttributeSet, type DecodedSet, attributeSet, binary, choice, embedded, enumeration, nest, string, u16, u32, u8 } from '../definition.js';
+import {
+  type AcceptedSet,
+  type AttributeSet,
+  attributeSet,
+  binary,
+  choice,
+  type DecodedSet,
+  embedded,
+  enumeration,
+  nest,
+  string,
+  u8,
+  u16,
+  u32,
+} from '../definition.js';
 import { bondAttributes, bondPortAttributes } from './kinds/bond.js';
 import { bridgeAttributes, bridgePortAttributes } from './kinds/bridge.js';
-import { hsrAttributes, ipvlanAttributes, macvlanAttributes, tunAttributes, vlanAttributes, vrfAttributes, vrfPortAttributes } from './kinds/devices.js';
-import { geneveAttributes, greAttributes, iptunAttributes, vtiAttributes, xfrmAttributes } from './kinds/tunnels.js';
+import {
+  hsrAttributes,
+  ipvlanAttributes,
+  macvlanAttributes,
+  tunAttributes,
+  vlanAttributes,
+  vrfAttributes,
+  vrfPortAttributes,
+} from './kinds/devices.js';
+import {
+  geneveAttributes,
+  greAttributes,
+  iptunAttributes,
+  vtiAttributes,
+  xfrmAttributes,
+} from './kinds/tunnels.js';
 import { vxlanAttributes } from './kinds/vxlan.js';
 import { ifinfomsg } from './message.js';
 import { linkSettings } from './settings.js';

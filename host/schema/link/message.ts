@@ -1,5 +1,5 @@
 /** What all link messages share: ifinfomsg and its flags, counters. linux/rtnetlink.h, linux/if.h, linux/if_link.h */
-import { flags, pad, s32, struct, u16, u32, u64, u8 } from '../definition.js';
+import { flags, pad, s32, struct, u8, u16, u32, u64 } from '../definition.js';
 
 export const ifinfoFlags = {
   up: 1,

@@ -1,5 +1,20 @@
 /** IPv4, IPv6 and MCTP settings of a link (IFLA_AF_SPEC), and what a bridge has there. linux/if_link.h, linux/ip.h, linux/ipv6.h, linux/if_bridge.h */
-import { attributeSet, binary, enumeration, flags, ipv6, list, nest, s32, struct, structure, u16, u32, u64, u8 } from '../definition.js';
+import {
+  attributeSet,
+  binary,
+  enumeration,
+  flags,
+  ipv6,
+  list,
+  nest,
+  s32,
+  struct,
+  structure,
+  u8,
+  u16,
+  u32,
+  u64,
+} from '../definition.js';
 
 /** struct ipv4-devconf */
 export const ipv4Devconf = struct('ipv4-devconf', {
@@ -201,7 +216,10 @@ export const bridgeVlanInfoFlags = {
   'only-opts': 64,
 } as const;
 /** struct bridge_vlan_info */
-export const bridgeVlanInfo = struct('bridge-vlan-info', { flags: flags(u16, bridgeVlanInfoFlags), vid: u16 });
+export const bridgeVlanInfo = struct('bridge-vlan-info', {
+  flags: flags(u16, bridgeVlanInfoFlags),
+  vid: u16,
+});
 
 export const bridgeVlanTunnelAttributes = attributeSet('bridge-vlan-tunnel', {
   id: [1, u32],

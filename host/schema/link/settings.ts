@@ -1,5 +1,21 @@
 /** Attributes of a link, but for its kind (IFLA_*). linux/if_link.h */
-import { attributeSet, binary, choice, enumeration, flags, list, mac, nest, s32, string, structure, u16, u32, u8, uint } from '../definition.js';
+import {
+  attributeSet,
+  binary,
+  choice,
+  enumeration,
+  flags,
+  list,
+  mac,
+  nest,
+  s32,
+  string,
+  structure,
+  u8,
+  u16,
+  u32,
+  uint,
+} from '../definition.js';
 import { bridgePortAttributes } from './kinds/bridge.js';
 import { rtnlLinkIfmap, rtnlLinkStats, rtnlLinkStats64 } from './message.js';
 import { afSpecAttributes, bridgeAfSpecAttributes, inet6Attributes } from './protocols.js';
@@ -38,7 +54,10 @@ export const extFilters = {
 } as const;
 
 export const propertyAttributes = attributeSet('prop-list', { altIfname: [53, list(string)] });
-export const protoDownReasonAttributes = attributeSet('proto-down-reason', { mask: [1, u32], value: [2, u32] });
+export const protoDownReasonAttributes = attributeSet('proto-down-reason', {
+  mask: [1, u32],
+  value: [2, u32],
+});
 export const xdpAttributes = attributeSet('xdp', {
   fd: [1, s32],
   attached: [2, u8],

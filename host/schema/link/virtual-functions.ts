@@ -1,5 +1,18 @@
 /** SR-IOV virtual functions of a link (IFLA_VFINFO_LIST). linux/if_link.h */
-import { attributeSet, be16, bytes, enumeration, list, mac, nest, pad, struct, structure, u32, u64 } from '../definition.js';
+import {
+  attributeSet,
+  be16,
+  bytes,
+  enumeration,
+  list,
+  mac,
+  nest,
+  pad,
+  struct,
+  structure,
+  u32,
+  u64,
+} from '../definition.js';
 
 /** struct ifla-vf-mac */
 export const iflaVfMac = struct('ifla-vf-mac', {

@@ -1,5 +1,5 @@
 /** Bonds and their ports. Times in ms. linux/if_link.h, linux/if_bonding.h */
-import { attributeSet, enumeration, indexed, ipv4, ipv6, mac, nest, u16, u32, u8 } from '../../definition.js';
+import { attributeSet, enumeration, indexed, ipv4, ipv6, mac, nest, u8, u16, u32 } from '../../definition.js';
 
 export const bondModes = {
   'balance-rr': 0,
@@ -10,7 +10,14 @@ export const bondModes = {
   'balance-tlb': 5,
   'balance-alb': 6,
 } as const;
-export const bondTransmitHashPolicies = { layer2: 0, 'layer3+4': 1, 'layer2+3': 2, 'encap2+3': 3, 'encap3+4': 4, 'vlan+srcmac': 5 } as const;
+export const bondTransmitHashPolicies = {
+  layer2: 0,
+  'layer3+4': 1,
+  'layer2+3': 2,
+  'encap2+3': 3,
+  'encap3+4': 4,
+  'vlan+srcmac': 5,
+} as const;
 
 export const bondAdInfoAttributes = attributeSet('bond-ad-info', {
   aggregator: [1, u16],

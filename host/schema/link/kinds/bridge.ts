@@ -1,9 +1,29 @@
 /** Bridges and their ports. Times in hundredths of a second. linux/if_link.h */
-import { attributeSet, be16, binary, enumeration, flag, mac, macOf, struct, structure, u16, u32, u64, u8 } from '../../definition.js';
+import {
+  attributeSet,
+  be16,
+  binary,
+  enumeration,
+  flag,
+  mac,
+  macOf,
+  struct,
+  structure,
+  u8,
+  u16,
+  u32,
+  u64,
+} from '../../definition.js';
 import { vlanProtocols } from './devices.js';
 
 /** STP states of a port, linux/if_bridge.h */
-export const bridgePortStates = { disabled: 0, listening: 1, learning: 2, forwarding: 3, blocking: 4 } as const;
+export const bridgePortStates = {
+  disabled: 0,
+  listening: 1,
+  learning: 2,
+  forwarding: 3,
+  blocking: 4,
+} as const;
 
 /** struct ifla-bridge-id */
 export const bridgeId = struct('ifla-bridge-id', {

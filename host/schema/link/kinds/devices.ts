@@ -1,5 +1,19 @@
 /** vlan, vrf, macvlan, macvtap, ipvlan, ipvtap, tun, hsr, ifb. linux/if_link.h */
-import { attributeSet, be16, enumeration, flags, list, mac, nest, s32, struct, structure, u16, u32, u8 } from '../../definition.js';
+import {
+  attributeSet,
+  be16,
+  enumeration,
+  flags,
+  list,
+  mac,
+  nest,
+  s32,
+  struct,
+  structure,
+  u8,
+  u16,
+  u32,
+} from '../../definition.js';
 
 export const tunAttributes = attributeSet('tun', {
   owner: [1, u32],

@@ -1,5 +1,5 @@
 /** Tunnels: GRE family, ipip, sit, ip6tnl, vti, geneve, xfrm interfaces. linux/if_tunnel.h, linux/if_link.h */
-import { attributeSet, be16, be32, flag, ip, u16, u32, u8 } from '../../definition.js';
+import { attributeSet, be16, be32, flag, ip, u8, u16, u32 } from '../../definition.js';
 
 export const greAttributes = attributeSet('gre', {
   link: [1, u32],
@@ -79,4 +79,8 @@ export const vtiAttributes = attributeSet('vti', {
 });
 
 /** IFLA_XFRM_*, linux/if_link.h */
-export const xfrmAttributes = attributeSet('xfrm', { link: [1, u32], ifId: [2, u32], collectMetadata: [3, flag] });
+export const xfrmAttributes = attributeSet('xfrm', {
+  link: [1, u32],
+  ifId: [2, u32],
+  collectMetadata: [3, flag],
+});

@@ -1,5 +1,5 @@
 /** VXLAN. Ages in seconds. linux/if_link.h */
-import { attributeSet, be16, be32, flag, ipv4, ipv6, struct, structure, u32, u8 } from '../../definition.js';
+import { attributeSet, be16, be32, flag, ipv4, ipv6, struct, structure, u8, u32 } from '../../definition.js';
 
 /** struct ifla_vxlan_port_range */
 export const vxlanPortRange = struct('ifla-vxlan-port-range', { low: be16, high: be16 });
