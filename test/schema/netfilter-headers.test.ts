@@ -1,5 +1,4 @@
 import t from 'tap';
-import type { Family } from '../../host/schema/definition.js';
 import { batchAttributes, nfnetlinkBatch } from '../../host/schema/netfilter/batch.js';
 import * as common from '../../host/schema/netfilter/common.js';
 import * as ct from '../../host/schema/netfilter/conntrack.js';
@@ -9,12 +8,7 @@ import * as expr from '../../host/schema/netfilter/nftables-expressions.js';
 import * as names from '../../host/schema/netfilter/nftables-names.js';
 import * as objects from '../../host/schema/netfilter/nftables-objects.js';
 import * as timeout from '../../host/schema/netfilter/timeout.js';
-import { checkHeaders } from './support/headers.js';
-
-/** The lower bytes of a family's message numbers. */
-function operations(family: Family): Record<string, number> {
-  return Object.fromEntries(Object.values(family.messages).map(({ name, number }) => [name, number & 0xff]));
-}
+import { checkHeaders, dropped, operations } from './support/headers.js';
 
 t.test('nf_tables and nfnetlink', async (t) => {
   checkHeaders(t, {
@@ -384,12 +378,5 @@ function regs(pattern: RegExp, length: number): Record<string, string> {
     Object.keys(names.registers)
       .filter((name) => pattern.test(name))
       .map((name) => [name, name.slice(length)]),
-  );
-}
-
-/** YNL repeats a prefix that the rule adds: protoNum → NUM. */
-function dropped(prefix: string, rests: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    rests.map((rest) => [prefix + rest, rest.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toUpperCase()]),
   );
 }

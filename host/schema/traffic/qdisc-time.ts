@@ -68,6 +68,9 @@ export const taprioTcEntryAttributes = attributeSet('tc-taprio-tc-entry', {
   fp: [3, u32],
 });
 
+/** TCA_TAPRIO_ATTR_FLAG_* */
+export const taprioFlags = { 'txtime-assist': 1, 'full-offload': 2 } as const;
+
 /** TCA_TAPRIO_ATTR_*; times in nanoseconds. */
 export const taprioAttributes = attributeSet('tc-taprio', {
   priomap: [1, structure(tcMqprioQopt)],
@@ -78,7 +81,7 @@ export const taprioAttributes = attributeSet('tc-taprio', {
   adminSched: [7, circularNest<Record<string, unknown>>((): AttributeSet => taprioAttributes)],
   schedCycleTime: [8, s64],
   schedCycleTimeExtension: [9, s64],
-  flags: [10, u32],
+  flags: [10, flags(u32, taprioFlags)],
   txtimeDelay: [11, u32],
   tcEntry: [12, list(nest(taprioTcEntryAttributes))],
 });

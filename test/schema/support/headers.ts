@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { layoutOf } from '../../../host/codec/leaves.js';
-import type { AttributeSet, Names, Struct } from '../../../host/schema/definition.js';
+import type { AttributeSet, Family, Names, Struct } from '../../../host/schema/definition.js';
 
 /*
  * Compares schemas with the kernel headers that are installed. A C program prints what the headers say; names are
@@ -34,12 +34,26 @@ export interface Layout {
   readonly except?: Readonly<Record<string, string>>;
   /** The schema's fields that the installed headers do not have, at the end. */
   readonly newer?: readonly string[];
+  /** What the header's fields begin with: tcm_ */
+  readonly fieldPrefix?: string;
+  /** One arm of a union that another arm is longer than. */
+  readonly shorter?: boolean;
 }
 
 export interface Facts {
   readonly includes: readonly string[];
   readonly numbers: readonly Numbers[];
   readonly layouts: readonly Layout[];
+}
+
+/** The lower bytes of a family's message numbers. */
+export function operations(family: Family): Record<string, number> {
+  return Object.fromEntries(Object.values(family.messages).map(({ name, number }) => [name, number & 0xff]));
+}
+
+/** YNL repeats a prefix that the rule adds: protoNum → NUM. */
+export function dropped(prefix: string, rests: readonly string[]): Record<string, string> {
+  return Object.fromEntries(rests.map((rest) => [prefix + rest, snake(rest).toUpperCase()]));
 }
 
 const snake = (name: string) => name.replace(/([a-z0-9])([A-Z])/g, '$1_$2').replace(/[-.]/g, '_');
@@ -73,15 +87,19 @@ export function checkHeaders(t: Test, facts: Facts): void {
   for (const table of facts.numbers) {
     for (const [name] of entries(table.numbers)) {
       const header = headerName(table, name);
-      if (known.has(header)) wanted.add(header);
+      if ((header.match(/[A-Za-z_]\w*/g) ?? []).every((word) => known.has(word))) wanted.add(header);
     }
   }
-  const fields = facts.layouts.map(({ type, struct, except, newer }) =>
+  const fields = facts.layouts.map(({ type, struct, except, newer, fieldPrefix = '' }) =>
     layoutOf(struct)
       .filter(
         ({ name }) => !name.startsWith('pad') && except?.[name] !== '' && newer?.includes(name) !== true,
       )
-      .map((field) => ({ ...field, header: except?.[field.name] ?? snake(field.name).toLowerCase(), type })),
+      .map((field) => ({
+        ...field,
+        header: except?.[field.name] ?? fieldPrefix + snake(field.name).toLowerCase(),
+        type,
+      })),
   );
   const lines = [
     ...[...wanted].map((name) => `printf("${name} %lld\\n", (long long)${name});`),
@@ -135,7 +153,7 @@ export function checkHeaders(t: Test, facts: Facts): void {
     }
     t.same(schema, header, `${table.prefix}*`);
   }
-  facts.layouts.forEach(({ type, struct, newer }, i) => {
+  facts.layouts.forEach(({ type, struct, newer, shorter }, i) => {
     const schema: Record<string, number> = {};
     const header: Record<string, number | undefined> = {};
     for (const field of fields[i] ?? []) {
@@ -143,7 +161,7 @@ export function checkHeaders(t: Test, facts: Facts): void {
       header[field.name] = printed.get(`${type}.${field.header}`);
     }
     const layout = layoutOf(struct);
-    if (layout.every(({ size }) => size > 0) && newer === undefined) {
+    if (layout.every(({ size }) => size > 0) && newer === undefined && shorter !== true) {
       schema.size = layout.reduce((sum, { size }) => sum + size, 0);
       header.size = printed.get(type);
     }
