@@ -79,13 +79,13 @@ export class Batch {
     return this.#bytes.subarray(start, this.#offsets[index + 1] ?? this.#length);
   }
 
-  /** The bytes to send, valid until the next `add`; asks for the acknowledgement of the last message. */
-  seal(): Uint8Array {
+  /** The bytes to send, valid until the next `add`; asks for the acknowledgement of the last message unless told not to. */
+  seal(acknowledge = true): Uint8Array {
     const last = this.#offsets.at(-1);
-    if (last !== undefined) {
+    if (last !== undefined && acknowledge) {
+      const halves = new Uint16Array(this.#bytes.buffer);
       const flags = (last + 6) >> 1;
-      new Uint16Array(this.#bytes.buffer)[flags] =
-        (new Uint16Array(this.#bytes.buffer)[flags] as number) | messageFlags.ack;
+      halves[flags] = (halves[flags] as number) | messageFlags.ack;
     }
     return this.#bytes.subarray(0, this.#length);
   }

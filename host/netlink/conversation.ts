@@ -176,7 +176,7 @@ export interface Failure {
 export interface BatchSource {
   readonly count: number;
   readonly firstSequence: number;
-  seal(): Uint8Array;
+  seal(acknowledge?: boolean): Uint8Array;
   message(index: number): Uint8Array;
 }
 
@@ -192,21 +192,24 @@ export class BatchConversation implements Conversation {
   readonly #protocol: Protocol;
   readonly #batch: BatchSource;
   readonly #messageAt: (index: number) => Message;
+  readonly #first: number;
   readonly #last: number;
   #heard = false;
 
-  /** `last`: index of the message whose acknowledgement ends the conversation; a transaction's is not the last. */
+  /** `first` and `last`: indexes of the messages whose refusal, or whose acknowledgement, ends the conversation. */
   constructor(
     protocol: Protocol,
     batch: BatchSource,
     messageAt: (index: number) => Message,
-    last = batch.count - 1,
+    { first = -1, last = batch.count - 1 }: { first?: number; last?: number } = {},
   ) {
+    this.#first = first;
     this.#protocol = protocol;
     this.#batch = batch;
     this.#messageAt = messageAt;
     this.#last = last;
-    this.request = batch.seal();
+    // a transaction's messages ask for what they need themselves
+    this.request = batch.seal(first < 0);
   }
 
   lost(error: SocketError): void {
@@ -241,6 +244,6 @@ export class BatchConversation implements Conversation {
       message,
     );
     if (error !== undefined) this.failures.push({ index, error });
-    if (index === this.#last) this.#heard = true;
+    if (index === this.#last || (index === this.#first && error !== undefined)) this.#heard = true;
   }
 }

@@ -189,10 +189,10 @@ export class NetlinkSocket {
   async send(
     batch: Batch,
     messageAt: (index: number) => Message,
-    options: CallOptions & { last?: number } = {},
+    options: CallOptions & { first?: number; last?: number } = {},
   ): Promise<BatchOutcome> {
     if (batch.count === 0) return { failures: [], answers: [] };
-    const conversation = new BatchConversation(this.protocol, batch, messageAt, options.last);
+    const conversation = new BatchConversation(this.protocol, batch, messageAt, options);
     await this.#run(conversation, options);
     return conversation;
   }
@@ -200,10 +200,10 @@ export class NetlinkSocket {
   sendSync(
     batch: Batch,
     messageAt: (index: number) => Message,
-    options: CallOptions & { last?: number } = {},
+    options: CallOptions & { first?: number; last?: number } = {},
   ): BatchOutcome {
     if (batch.count === 0) return { failures: [], answers: [] };
-    const conversation = new BatchConversation(this.protocol, batch, messageAt, options.last);
+    const conversation = new BatchConversation(this.protocol, batch, messageAt, options);
     this.#runSync(conversation, options);
     return conversation;
   }

@@ -1,0 +1,180 @@
+import { messageFlags } from '../codec/constants.js';
+import { registry } from '../codec/registry.js';
+import { Namespace } from '../namespace/namespace.js';
+import { NetlinkError } from '../netlink/errors.js';
+import { type CallOptions, NetlinkSocket } from '../netlink/socket.js';
+import type { NamespaceInput } from '../network/context.js';
+import type { AttributesOf, Message } from '../schema/definition.js';
+import { nfnetlinkBatch } from '../schema/netfilter/batch.js';
+import { nftables } from '../schema/netfilter/nftables.js';
+import { subsystems } from '../schema/netfilter/common.js';
+import { TransactionError } from './errors.js';
+import { type ChainReference, commentOf, type SetReference, type TableFamily, type TableReference, tableFamilies, Transaction } from './transaction.js';
+
+const { batchbegin, batchend } = nfnetlinkBatch.messages;
+const messages = nftables.messages;
+
+export interface Table extends AttributesOf<typeof messages.newtable> {
+  readonly family: TableFamily;
+}
+export interface Chain extends AttributesOf<typeof messages.newchain> {
+  readonly family: TableFamily;
+}
+export interface Rule extends AttributesOf<typeof messages.newrule> {
+  readonly family: TableFamily;
+  readonly comment?: string;
+}
+export interface SetListed extends AttributesOf<typeof messages.newset> {
+  readonly family: TableFamily;
+}
+export type Element = NonNullable<NonNullable<AttributesOf<typeof messages.newsetelem>['elements']>['elem']>[number];
+
+const familyNames = new Map<number | string, TableFamily>([
+  ...Object.entries(tableFamilies).map(([name, number]): [number, TableFamily] => [number, name as TableFamily]),
+  // as the schema names NFPROTO_*
+  ['inet', 'inet'],
+  ['ipv4', 'ip'],
+  ['arp', 'arp'],
+  ['netdev', 'netdev'],
+  ['bridge', 'bridge'],
+  ['ipv6', 'ip6'],
+]);
+
+export interface NetfilterOptions {
+  readonly namespace?: NamespaceInput | undefined;
+  /** ms; 30,000 by default. */
+  readonly timeout?: number | undefined;
+}
+
+/** nftables of one namespace, spoken to over nfnetlink. */
+export class Netfilter {
+  readonly socket: NetlinkSocket;
+
+  private constructor(socket: NetlinkSocket) {
+    this.socket = socket;
+  }
+
+  static openSync({ namespace, timeout }: NetfilterOptions = {}): Netfilter {
+    registry().register(nftables);
+    registry().register(nfnetlinkBatch);
+    const given = namespace === undefined || namespace instanceof Namespace;
+    const opened = given ? namespace : Namespace.open(namespace);
+    try {
+      return new Netfilter(NetlinkSocket.open({ protocol: 'netfilter', namespace: opened?.fd, timeout }));
+    } finally {
+      if (!given) opened?.close();
+    }
+  }
+
+  static async open(options: NetfilterOptions = {}): Promise<Netfilter> {
+    return Netfilter.openSync(options);
+  }
+
+  /**
+   * Does all operations together or, when the kernel refuses one, none. Throws TransactionError, which names the
+   * operation at fault.
+   */
+  async transaction(fill: (transaction: Transaction) => void, options: CallOptions = {}): Promise<void> {
+    const transaction = new Transaction();
+    fill(transaction);
+    const { operations } = transaction;
+    if (operations.length === 0) return;
+    const batch = this.socket.batch(operations.length + 2);
+    const frame = { flags: messageFlags.request, header: { resId: subsystems.nftables } };
+    batch.add(batchbegin, frame);
+    operations.forEach(({ message, flags, family, attributes }, i) => {
+      const ack = i === operations.length - 1 ? messageFlags.ack : 0;
+      batch.addUnchecked(message, { flags: flags | ack | messageFlags.request, header: { nfgenFamily: family }, attributes });
+    });
+    batch.add(batchend, frame);
+    const last = operations.length;
+    const messageAt = (index: number): Message =>
+      index === 0 ? batchbegin : index > last ? batchend : (operations[index - 1]?.message as Message);
+    const { failures } = await this.socket.send(batch, messageAt, { ...options, first: 0, last });
+    if (failures.length > 0) {
+      throw new TransactionError(
+        failures.map(({ index, error }) => ({
+          index: index - 1,
+          operation: operations[index - 1]?.description ?? 'commit',
+          error,
+        })),
+      );
+    }
+  }
+
+  async tables(family?: TableFamily, options?: CallOptions): Promise<Table[]> {
+    return await this.#dump(messages.gettable, messages.newtable, family, {}, options);
+  }
+
+  async chains(filter: Partial<TableReference> = {}, options?: CallOptions): Promise<Chain[]> {
+    const chains: Chain[] = await this.#dump(messages.getchain, messages.newchain, filter.family, {}, options);
+    return chains.filter(({ table }) => filter.table === undefined || table === filter.table);
+  }
+
+  /** Rules in their order; none when the table or chain does not exist. */
+  async rules(filter: Partial<ChainReference> = {}, options?: CallOptions): Promise<Rule[]> {
+    const { table, chain } = filter;
+    const rules: Rule[] = await this.#dump(
+      messages.getrule,
+      messages.newrule,
+      filter.family,
+      { ...(table === undefined ? {} : { table }), ...(chain === undefined ? {} : { chain }) },
+      options,
+    );
+    return rules
+      .filter((rule) => (table === undefined || rule.table === table) && (chain === undefined || rule.chain === chain))
+      .map((rule) => {
+        const comment = commentOf(rule.userdata);
+        return comment === undefined ? rule : { ...rule, comment };
+      });
+  }
+
+  async sets(filter: Partial<TableReference> = {}, options?: CallOptions): Promise<SetListed[]> {
+    const { table } = filter;
+    return await this.#dump(messages.getset, messages.newset, filter.family, table === undefined ? {} : { table }, options);
+  }
+
+  /** Elements of a set or map. Throws NetlinkError `ENOENT`. */
+  async elements({ family, table, set }: SetReference, options?: CallOptions): Promise<Element[]> {
+    const parts: AttributesOf<typeof messages.newsetelem>[] = await this.#dump(
+      messages.getsetelem,
+      messages.newsetelem,
+      family,
+      { table, set },
+      options,
+    );
+    return parts.flatMap(({ elements }) => elements?.elem ?? []);
+  }
+
+  /** Deletes a table; false when there was none. */
+  async deleteTable(table: TableReference, options?: CallOptions): Promise<boolean> {
+    try {
+      await this.transaction((transaction) => transaction.deleteTable(table), options);
+      return true;
+    } catch (error) {
+      if (error instanceof NetlinkError && error.code === 'ENOENT') return false;
+      throw error;
+    }
+  }
+
+  async #dump<T>(request: Message, reply: Message, family: TableFamily | undefined, attributes: object, options: CallOptions = {}): Promise<T[]> {
+    const header = { nfgenFamily: family === undefined ? 0 : tableFamilies[family] };
+    const answers = await this.socket.dump(request, { header, attributes } as object, { ...options, reply });
+    return answers.map(
+      (message) =>
+        ({ family: familyNames.get(message.header.nfgenFamily as string | number) ?? 'inet', ...message.attributes }) as T,
+    );
+  }
+
+  close(): void {
+    this.socket.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+  }
+}
