@@ -1,0 +1,105 @@
+import { CniError, errorCodes } from './errors.js';
+
+/**
+ * Shapes of configs. Unknown keys pass, `null` means not given, and keys are found whatever their case, as Go's JSON
+ * decoder has it and go-cni relies on. A value of the wrong type is a CniError 6 with its path.
+ */
+export interface Shape<T> {
+  /** `value` is `undefined` when the key is not there. */
+  read(value: unknown, path: string): T;
+}
+
+export type Read<S> = S extends Shape<infer T> ? T : never;
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}
+
+export function mismatch(path: string, expected: string, value: unknown): CniError {
+  const got = value === undefined ? 'it is missing' : `got ${shown(value)}`;
+  return new CniError(errorCodes.decodingFailure, `${path}: expected ${expected}, ${got}`);
+}
+
+function leaf<T>(expected: string, is: (value: unknown) => value is T): Shape<T> {
+  return {
+    read: (value, path) => {
+      if (!is(value)) throw mismatch(path, expected, value);
+      return value;
+    },
+  };
+}
+
+export const string = leaf('a string', (value): value is string => typeof value === 'string');
+export const boolean = leaf('true or false', (value): value is boolean => typeof value === 'boolean');
+export const integer = leaf('a whole number', (value): value is number => Number.isSafeInteger(value));
+/** Whatever it is. */
+export const anything: Shape<unknown> = { read: (value) => value };
+/** An object whose keys mean something to somebody else. */
+export const record = leaf(
+  'an object',
+  (value): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value),
+);
+
+export function array<T>(element: Shape<T>): Shape<T[]> {
+  return {
+    read: (value, path) => {
+      if (!Array.isArray(value)) throw mismatch(path, 'an array', value);
+      return value.map((item: unknown, i) => element.read(item, `${path}[${i}]`));
+    },
+  };
+}
+
+/** May be missing, or null. */
+export function optional<T>(shape: Shape<T>): Shape<T | undefined>;
+export function optional<T>(shape: Shape<T>, otherwise: T): Shape<T>;
+export function optional<T>(shape: Shape<T>, otherwise?: T): Shape<T | undefined> {
+  return { read: (value, path) => (value === undefined || value === null ? otherwise : shape.read(value, path)) };
+}
+
+/** The value of a key whatever its case; of several the last wins, but the exact name first. */
+export function valueOf(object: Record<string, unknown>, key: string): unknown {
+  if (Object.hasOwn(object, key)) return object[key];
+  const lower = key.toLowerCase();
+  let found: unknown;
+  for (const other in object) if (other.toLowerCase() === lower) found = object[other];
+  return found;
+}
+
+export function object<S extends Readonly<Record<string, Shape<unknown>>>>(shapes: S): Shape<{ [K in keyof S]: Read<S[K]> }> {
+  const entries = Object.entries(shapes);
+  return {
+    read: (value, path) => {
+      const given = record.read(value, path === '' ? 'config' : path);
+      const out: Record<string, unknown> = {};
+      for (const [key, shape] of entries) {
+        const read = shape.read(valueOf(given, key), path === '' ? key : `${path}.${key}`);
+        if (read !== undefined) out[key] = read;
+      }
+      return out as { [K in keyof S]: Read<S[K]> };
+    },
+  };
+}
+
+/** One of a few words. */
+export function oneOf<const W extends string>(...words: readonly W[]): Shape<W> {
+  return leaf(`one of ${words.join(', ')}`, (value): value is W => (words as readonly unknown[]).includes(value));
+}
+
+/** DNS settings, as in results. */
+export const dnsShape = object({
+  nameservers: optional(array(string)),
+  domain: optional(string),
+  search: optional(array(string)),
+  options: optional(array(string)),
+});
+
+export const routeShape = object({
+  dst: string,
+  gw: optional(string),
+  mtu: optional(integer),
+  advmss: optional(integer),
+  priority: optional(integer),
+  table: optional(integer),
+  scope: optional(integer),
+});

@@ -1,0 +1,100 @@
+import { spawn } from 'node:child_process';
+import { statSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Environment, toVariables } from './arguments.js';
+import { CniError, errorCodes } from './errors.js';
+
+/** The path of a plugin's executable: the first regular file of that name. Throws with the reference's texts. */
+export function findPlugin(type: string, path: readonly string[]): string {
+  const fail = (msg: string): CniError => new CniError(errorCodes.internal, msg);
+  if (type === '') throw fail('no plugin name provided');
+  if (type.includes('/')) throw fail(`invalid plugin name: ${type}`);
+  if (path.length === 0) throw fail('no paths provided');
+  for (const directory of path) {
+    const file = join(directory, type);
+    if (statSync(file, { throwIfNoEntry: false })?.isFile()) return file;
+  }
+  throw fail(`failed to find plugin "${type}" in path [${path.join(' ')}]`);
+}
+
+export function splitPath(path: string): string[] {
+  return path.split(delimiter).filter((directory) => directory !== '');
+}
+
+interface Outcome {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly status: string | undefined;
+}
+
+function run(file: string, environment: Environment, stdin: string, signal: AbortSignal | undefined): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(file, [], {
+      env: { ...process.env, ...toVariables(environment) },
+      stdio: ['pipe', 'pipe', 'pipe'],
+      ...(signal === undefined ? {} : { signal }),
+    });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+      process.stderr.write(text);
+    });
+    child.stdin.on('error', () => undefined); // a plugin need not read its config
+    child.stdin.end(stdin);
+    child.once('error', reject);
+    child.once('close', (code, killed) => {
+      const status = code === 0 ? undefined : code === null ? `signal: ${killed}` : `exit status ${code}`;
+      resolve({ stdout, stderr, status });
+    });
+  });
+}
+
+const BUSY_RETRIES = 5;
+
+/** Executes a plugin. Returns what it printed, parsed; throws CniError with the plugin's own code. */
+export async function executePlugin(
+  file: string,
+  environment: Environment,
+  stdin: string,
+  signal?: AbortSignal,
+): Promise<Record<string, unknown> | undefined> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      const outcome = await run(file, environment, stdin, signal);
+      if (outcome.status !== undefined) throw failure(outcome);
+      return parse(outcome.stdout);
+    } catch (error) {
+      // an installer is writing the file
+      if ((error as NodeJS.ErrnoException).code !== 'ETXTBSY' || attempt >= BUSY_RETRIES) throw error;
+      await sleep(1000);
+    }
+  }
+}
+
+function parse(stdout: string): Record<string, unknown> | undefined {
+  if (stdout.trim() === '') return undefined;
+  try {
+    return (JSON.parse(stdout) as Record<string, unknown> | null) ?? undefined;
+  } catch (cause) {
+    throw new CniError(errorCodes.decodingFailure, `failed to unmarshal raw result: ${(cause as Error).message}`, '', { cause });
+  }
+}
+
+function failure({ stdout, stderr, status }: Outcome): CniError {
+  if (stdout === '') {
+    const msg = stderr === '' ? `netplugin failed with no error message: ${status}` : `netplugin failed: ${JSON.stringify(stderr)}`;
+    return new CniError(errorCodes.internal, msg);
+  }
+  try {
+    const { code, msg, details } = JSON.parse(stdout) as { code?: number; msg?: string; details?: string };
+    return new CniError(code ?? errorCodes.unknown, msg ?? '', details ?? '');
+  } catch (cause) {
+    const text = `netplugin failed but error parsing its diagnostic message ${JSON.stringify(stdout)}: ${(cause as Error).message}`;
+    return new CniError(errorCodes.internal, text);
+  }
+}

@@ -1,0 +1,21 @@
+export { type Command, type Environment, environmentOf, knownArgs, parsePairs } from './arguments.js';
+export * as config from './config.js';
+export { CniError, type ErrorOutput, errorCodes } from './errors.js';
+export { executePlugin, findPlugin } from './execution.js';
+export { invoke, type InvokeOptions, type InvokeOutcome } from './invoke.js';
+export {
+  type AttachmentRequest,
+  definePlugin,
+  type GcRequest,
+  type Ipam,
+  type Plugin,
+  type PluginDefinition,
+  type PluginLookup,
+  type Request,
+  type Sandbox,
+  type Side,
+  type ValidAttachment,
+} from './plugin.js';
+export { runPlugin } from './program.js';
+export { type Dns, formatResult, type Interface, type IpConfig, parseResult, type Result, type Route } from './result.js';
+export { allVersions, atLeast, currentVersion } from './version.js';
