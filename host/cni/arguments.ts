@@ -28,11 +28,15 @@ const variables = {
 } as const satisfies Record<keyof Environment, string>;
 
 export function environmentOf(env: NodeJS.ProcessEnv): Environment {
-  return Object.fromEntries(Object.entries(variables).map(([key, name]) => [key, env[name] ?? ''])) as unknown as Environment;
+  return Object.fromEntries(
+    Object.entries(variables).map(([key, name]) => [key, env[name] ?? '']),
+  ) as unknown as Environment;
 }
 
 export function toVariables(environment: Environment): Record<string, string> {
-  return Object.fromEntries(Object.entries(variables).map(([key, name]) => [name, environment[key as keyof Environment]]));
+  return Object.fromEntries(
+    Object.entries(variables).map(([key, name]) => [name, environment[key as keyof Environment]]),
+  );
 }
 
 const required: Record<string, readonly (keyof Environment)[]> = {
@@ -120,7 +124,34 @@ export function knownArgs<K extends string>(text: string, known: readonly K[]): 
     else unknown.push(`${key}=${value}`);
   }
   if (unknown.length > 0 && !ignore) {
-    throw new CniError(errorCodes.internal, `ARGS: unknown args [${unknown.map((pair) => JSON.stringify(pair)).join(' ')}]`);
+    throw new CniError(
+      errorCodes.internal,
+      `ARGS: unknown args [${unknown.map((pair) => JSON.stringify(pair)).join(' ')}]`,
+    );
   }
   return out;
+}
+
+/** CNI_ARGS of a call. Nothing is parsed before it is asked for, as most plugins ignore the variable. */
+export interface CommandArguments {
+  /** As it is: `K=V;K=V`. */
+  readonly text: string;
+  /**
+   * The values that a plugin knows, by their exact names. Throws CniError 999 for a malformed text, and for unknown keys
+   * unless `IgnoreUnknown` is among them.
+   */
+  known<K extends string>(...names: K[]): Partial<Record<K, string>>;
+  /** The last value of a key, whatever the other pairs are. */
+  get(name: string): string | undefined;
+}
+
+export function commandArguments(text: string): CommandArguments {
+  return {
+    text,
+    known: (...names) => knownArgs(text, names),
+    get: (name) => {
+      const pair = text.split(';').findLast((candidate) => candidate.startsWith(`${name}=`));
+      return pair?.slice(name.length + 1);
+    },
+  };
 }

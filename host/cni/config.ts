@@ -5,8 +5,11 @@ import { CniError, errorCodes } from './errors.js';
  * decoder has it and go-cni relies on. A value of the wrong type is a CniError 6 with its path.
  */
 export interface Shape<T> {
-  /** `value` is `undefined` when the key is not there. */
-  read(value: unknown, path: string): T;
+  /**
+   * `value` is `undefined` when the key is not there. With `faults`, what is wrong and optional is collected there and
+   * taken as missing. Throws CniError 6.
+   */
+  read(value: unknown, path: string, faults?: CniError[]): T;
 }
 
 export type Read<S> = S extends Shape<infer T> ? T : never;
@@ -33,19 +36,28 @@ function leaf<T>(expected: string, is: (value: unknown) => value is T): Shape<T>
 export const string = leaf('a string', (value): value is string => typeof value === 'string');
 export const boolean = leaf('true or false', (value): value is boolean => typeof value === 'boolean');
 export const integer = leaf('a whole number', (value): value is number => Number.isSafeInteger(value));
+/** A whole number between two others, both allowed. */
+export function integerIn(least: number, most: number): Shape<number> {
+  return leaf(
+    `a whole number from ${least} to ${most}`,
+    (value): value is number =>
+      Number.isSafeInteger(value) && Number(value) >= least && Number(value) <= most,
+  );
+}
 /** Whatever it is. */
 export const anything: Shape<unknown> = { read: (value) => value };
 /** An object whose keys mean something to somebody else. */
 export const record = leaf(
   'an object',
-  (value): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value),
+  (value): value is Record<string, unknown> =>
+    typeof value === 'object' && value !== null && !Array.isArray(value),
 );
 
 export function array<T>(element: Shape<T>): Shape<T[]> {
   return {
-    read: (value, path) => {
+    read: (value, path, faults) => {
       if (!Array.isArray(value)) throw mismatch(path, 'an array', value);
-      return value.map((item: unknown, i) => element.read(item, `${path}[${i}]`));
+      return value.map((item: unknown, i) => element.read(item, `${path}[${i}]`, faults));
     },
   };
 }
@@ -54,7 +66,19 @@ export function array<T>(element: Shape<T>): Shape<T[]> {
 export function optional<T>(shape: Shape<T>): Shape<T | undefined>;
 export function optional<T>(shape: Shape<T>, otherwise: T): Shape<T>;
 export function optional<T>(shape: Shape<T>, otherwise?: T): Shape<T | undefined> {
-  return { read: (value, path) => (value === undefined || value === null ? otherwise : shape.read(value, path)) };
+  return {
+    read: (value, path, faults) => {
+      if (value === undefined || value === null) return otherwise;
+      if (faults === undefined) return shape.read(value, path);
+      try {
+        return shape.read(value, path, faults);
+      } catch (error) {
+        if (!(error instanceof CniError)) throw error;
+        faults.push(error);
+        return otherwise;
+      }
+    },
+  };
 }
 
 /** The value of a key whatever its case; of several the last wins, but the exact name first. */
@@ -66,14 +90,16 @@ export function valueOf(object: Record<string, unknown>, key: string): unknown {
   return found;
 }
 
-export function object<S extends Readonly<Record<string, Shape<unknown>>>>(shapes: S): Shape<{ [K in keyof S]: Read<S[K]> }> {
+export function object<S extends Readonly<Record<string, Shape<unknown>>>>(
+  shapes: S,
+): Shape<{ [K in keyof S]: Read<S[K]> }> {
   const entries = Object.entries(shapes);
   return {
-    read: (value, path) => {
+    read: (value, path, faults) => {
       const given = record.read(value, path === '' ? 'config' : path);
       const out: Record<string, unknown> = {};
       for (const [key, shape] of entries) {
-        const read = shape.read(valueOf(given, key), path === '' ? key : `${path}.${key}`);
+        const read = shape.read(valueOf(given, key), path === '' ? key : `${path}.${key}`, faults);
         if (read !== undefined) out[key] = read;
       }
       return out as { [K in keyof S]: Read<S[K]> };
@@ -83,7 +109,9 @@ export function object<S extends Readonly<Record<string, Shape<unknown>>>>(shape
 
 /** One of a few words. */
 export function oneOf<const W extends string>(...words: readonly W[]): Shape<W> {
-  return leaf(`one of ${words.join(', ')}`, (value): value is W => (words as readonly unknown[]).includes(value));
+  return leaf(`one of ${words.join(', ')}`, (value): value is W =>
+    (words as readonly unknown[]).includes(value),
+  );
 }
 
 /** DNS settings, as in results. */

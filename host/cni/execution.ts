@@ -28,7 +28,12 @@ interface Outcome {
   readonly status: string | undefined;
 }
 
-function run(file: string, environment: Environment, stdin: string, signal: AbortSignal | undefined): Promise<Outcome> {
+function run(
+  file: string,
+  environment: Environment,
+  stdin: string,
+  signal: AbortSignal | undefined,
+): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const child = spawn(file, [], {
       env: { ...process.env, ...toVariables(environment) },
@@ -81,13 +86,21 @@ function parse(stdout: string): Record<string, unknown> | undefined {
   try {
     return (JSON.parse(stdout) as Record<string, unknown> | null) ?? undefined;
   } catch (cause) {
-    throw new CniError(errorCodes.decodingFailure, `failed to unmarshal raw result: ${(cause as Error).message}`, '', { cause });
+    throw new CniError(
+      errorCodes.decodingFailure,
+      `failed to unmarshal raw result: ${(cause as Error).message}`,
+      '',
+      { cause },
+    );
   }
 }
 
 function failure({ stdout, stderr, status }: Outcome): CniError {
   if (stdout === '') {
-    const msg = stderr === '' ? `netplugin failed with no error message: ${status}` : `netplugin failed: ${JSON.stringify(stderr)}`;
+    const msg =
+      stderr === ''
+        ? `netplugin failed with no error message: ${status}`
+        : `netplugin failed: ${JSON.stringify(stderr)}`;
     return new CniError(errorCodes.internal, msg);
   }
   try {

@@ -2,7 +2,7 @@ export { type Command, type Environment, environmentOf, knownArgs, parsePairs } 
 export * as config from './config.js';
 export { CniError, type ErrorOutput, errorCodes } from './errors.js';
 export { executePlugin, findPlugin } from './execution.js';
-export { invoke, type InvokeOptions, type InvokeOutcome } from './invoke.js';
+export { type InvokeOptions, type InvokeOutcome, invoke } from './invoke.js';
 export {
   type AttachmentRequest,
   definePlugin,
@@ -17,5 +17,13 @@ export {
   type ValidAttachment,
 } from './plugin.js';
 export { runPlugin } from './program.js';
-export { type Dns, formatResult, type Interface, type IpConfig, parseResult, type Result, type Route } from './result.js';
+export {
+  type Dns,
+  formatResult,
+  type Interface,
+  type IpConfig,
+  parseResult,
+  type Result,
+  type Route,
+} from './result.js';
 export { allVersions, atLeast, currentVersion } from './version.js';

@@ -1,16 +1,22 @@
 import {
-  type AttachmentRequest,
-  type GcRequest,
-  type Plugin,
-  type PluginLookup,
-  type Request,
-  type ValidAttachment,
-} from './plugin.js';
-import { type Command, commands, type Environment, validateEnvironment, validateNetworkName } from './arguments.js';
+  type Command,
+  commands,
+  type Environment,
+  validateEnvironment,
+  validateNetworkName,
+} from './arguments.js';
 import { array, object, string, valueOf } from './config.js';
 import { CniError, type ErrorOutput, errorCodes, errorOutput } from './errors.js';
 import { splitPath } from './execution.js';
 import { DelegatedIpam, ipamType } from './ipam.js';
+import type {
+  AttachmentRequest,
+  GcRequest,
+  Plugin,
+  PluginLookup,
+  Request,
+  ValidAttachment,
+} from './plugin.js';
 import { formatResult, parsePrevResult, toJson } from './result.js';
 import { Host, NetnsSandbox } from './sides.js';
 import { allVersions, atLeast, currentVersion, defaultVersion } from './version.js';
@@ -50,7 +56,8 @@ export async function invoke(
   try {
     const output = await perform(plugin, environment, stdin, options);
     const newline = environment.command === 'VERSION' ? '\n' : '';
-    const text = output === undefined ? '' : environment.command === 'VERSION' ? JSON.stringify(output) : toJson(output);
+    const text =
+      output === undefined ? '' : environment.command === 'VERSION' ? JSON.stringify(output) : toJson(output);
     return { status: 0, output, error: undefined, text: text + newline };
   } catch (cause) {
     const error = errorOutput(cause);
@@ -72,7 +79,8 @@ async function perform(
   const config = parseConfig(text);
   const name: unknown = valueOf(config, 'name');
   validateNetworkName(name);
-  if (!isCommand(command)) throw new CniError(errorCodes.invalidEnvironment, `unknown CNI_COMMAND: ${command}`);
+  if (!isCommand(command))
+    throw new CniError(errorCodes.invalidEnvironment, `unknown CNI_COMMAND: ${command}`);
   const cniVersion = versionOf(config);
   checkVersion(command, cniVersion, versions);
 
@@ -82,7 +90,9 @@ async function perform(
     guard(environment, host, sandbox);
     const call = async (type: string, delegated: Command): Promise<Record<string, unknown> | undefined> => {
       const delegate = options.bundled?.(type) as Plugin;
-      return (await perform(delegate, { ...environment, command: delegated }, text, options)) as Record<string, unknown> | undefined;
+      return (await perform(delegate, { ...environment, command: delegated }, text, options)) as
+        | Record<string, unknown>
+        | undefined;
     };
     const request: AttachmentRequest<unknown> & GcRequest<unknown> = {
       config: readConfig(plugin, config),
@@ -153,7 +163,9 @@ function read(stdin: string | (() => string)): string {
   try {
     return stdin();
   } catch (cause) {
-    throw new CniError(errorCodes.ioFailure, `error reading from stdin: ${(cause as Error).message}`, '', { cause });
+    throw new CniError(errorCodes.ioFailure, `error reading from stdin: ${(cause as Error).message}`, '', {
+      cause,
+    });
   }
 }
 
@@ -162,7 +174,12 @@ function parseConfig(text: string): Record<string, unknown> {
   try {
     config = JSON.parse(text);
   } catch (cause) {
-    throw new CniError(errorCodes.decodingFailure, `error unmarshall network config: ${(cause as Error).message}`, '', { cause });
+    throw new CniError(
+      errorCodes.decodingFailure,
+      `error unmarshall network config: ${(cause as Error).message}`,
+      '',
+      { cause },
+    );
   }
   if (typeof config !== 'object' || config === null || Array.isArray(config)) {
     throw new CniError(errorCodes.decodingFailure, 'error unmarshall network config: expected an object');
@@ -212,7 +229,10 @@ function guard({ command, netns, netnsOverride }: Environment, host: Host, sandb
     return; // a path that is no namespace is the operation's matter
   }
   if (same) {
-    throw new CniError(errorCodes.invalidNetns, "plugin's netns and netns from CNI_NETNS should not be the same");
+    throw new CniError(
+      errorCodes.invalidNetns,
+      "plugin's netns and netns from CNI_NETNS should not be the same",
+    );
   }
 }
 
@@ -227,10 +247,15 @@ function readConfig(plugin: Plugin, config: Record<string, unknown>): unknown {
 }
 
 function validAttachments(config: Record<string, unknown>): ValidAttachment[] {
-  const list = valueOf(config, 'cni.dev/valid-attachments') ?? valueOf(config, 'cni.dev/attachments');
-  // without a list nothing may be taken for garbage
-  if (list === undefined || list === null) {
-    throw new CniError(errorCodes.invalidNetworkConfig, 'cni.dev/valid-attachments: expected an array, it is missing');
+  const given = valueOf(config, 'cni.dev/valid-attachments');
+  const list = given === undefined ? valueOf(config, 'cni.dev/attachments') : given;
+  // libcni says null where no attachment is valid; without a list nothing may be taken for garbage
+  if (list === null) return [];
+  if (list === undefined) {
+    throw new CniError(
+      errorCodes.invalidNetworkConfig,
+      'cni.dev/valid-attachments: expected an array, it is missing',
+    );
   }
   return attachmentsShape.read(list, 'cni.dev/valid-attachments');
 }

@@ -67,7 +67,8 @@ const shapes: Record<string, Shape> = {
   '1.1.0': 'current',
 };
 
-const versionsOf = (shape: Shape): string[] => Object.keys(shapes).filter((version) => shapes[version] === shape);
+const versionsOf = (shape: Shape): string[] =>
+  Object.keys(shapes).filter((version) => shapes[version] === shape);
 
 function isIpv6(address: string): boolean {
   return address.includes(':');
@@ -114,7 +115,8 @@ function check(value: unknown, what: string): asserts value is Json {
 
 function listOf(value: unknown, key: string): Json[] {
   if (value === undefined || value === null) return [];
-  if (!Array.isArray(value)) throw new CniError(errorCodes.decodingFailure, `result.${key}: expected an array`);
+  if (!Array.isArray(value))
+    throw new CniError(errorCodes.decodingFailure, `result.${key}: expected an array`);
   value.forEach((item, i) => {
     check(item, `result.${key}[${i}]`);
   });
@@ -131,7 +133,8 @@ function checkAddress(address: unknown, where: string): void {
 /** Reads a result of the version that it names, or of `assumed` when it names none. Throws CniError. */
 export function parseResult(value: unknown, assumed: string): Result {
   check(value, 'result');
-  const version = typeof value.cniVersion === 'string' && value.cniVersion !== '' ? value.cniVersion : assumed;
+  const version =
+    typeof value.cniVersion === 'string' && value.cniVersion !== '' ? value.cniVersion : assumed;
   const shape = shapes[version];
   if (shape === undefined) {
     throw new CniError(errorCodes.incompatibleVersion, `unsupported CNI result version "${version}"`);
@@ -157,7 +160,9 @@ function fromLegacy({ ip4, ip6, dns }: Json): Result {
     if (legacy === undefined || legacy === null) continue;
     checkAddress(legacy.ip, 'result.ip');
     ips.push(defined({ address: legacy.ip, gateway: legacy.gateway || undefined }) as IpConfig);
-    routes.push(...(legacy.routes ?? []).map(({ dst, gw }) => routeOf({ dst, ...(gw === undefined ? {} : { gw }) })));
+    routes.push(
+      ...(legacy.routes ?? []).map(({ dst, gw }) => routeOf({ dst, ...(gw === undefined ? {} : { gw }) })),
+    );
   }
   return defined({ ips: nonEmpty(ips), routes: nonEmpty(routes), dns: dnsOf(dns) }) as Result;
 }
@@ -212,7 +217,12 @@ function middleShape({ interfaces, ips, routes, dns }: Result, cniVersion: strin
       defined({ name, mac: mac || undefined, sandbox: sandbox || undefined }),
     ),
     ips: nonEmpty(ips)?.map(({ address, gateway, interface: index }) =>
-      defined({ version: isIpv6(address) ? '6' : '4', interface: index, address, gateway: gateway || undefined }),
+      defined({
+        version: isIpv6(address) ? '6' : '4',
+        interface: index,
+        address,
+        gateway: gateway || undefined,
+      }),
     ),
     routes: nonEmpty(routes)?.map(({ dst, gw, mtu, advmss, priority, table, scope }) =>
       defined({
@@ -233,7 +243,9 @@ function legacyShape({ ips = [], routes = [], dns }: Result, cniVersion: string)
   const legacy = (six: boolean): LegacyIp | undefined => {
     const ip = ips.find(({ address }) => isIpv6(address) === six);
     if (ip === undefined) return undefined;
-    const own = routes.filter(({ dst }) => isIpv6(dst) === six).map(({ dst, gw }) => defined({ dst, gw: gw || undefined }) as Route);
+    const own = routes
+      .filter(({ dst }) => isIpv6(dst) === six)
+      .map(({ dst, gw }) => defined({ dst, gw: gw || undefined }) as Route);
     return defined({ ip: ip.address, gateway: ip.gateway || undefined, routes: nonEmpty(own) }) as LegacyIp;
   };
   const ip4 = legacy(false);

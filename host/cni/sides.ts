@@ -1,5 +1,5 @@
-import { Namespace } from '../namespace/namespace.js';
 import { NamespaceError } from '../namespace/errors.js';
+import { Namespace } from '../namespace/namespace.js';
 import { Netfilter } from '../netfilter/netfilter.js';
 import { Network } from '../network/network.js';
 import { CniError, errorCodes } from './errors.js';
@@ -52,7 +52,9 @@ export class NetnsSandbox extends LazySide implements Sandbox {
         return Namespace.open({ path });
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
-        throw new CniError(errorCodes.internal, `failed to open netns "${path}": ${message}`, '', { cause: error });
+        throw new CniError(errorCodes.internal, `failed to open netns "${path}": ${message}`, '', {
+          cause: error,
+        });
       }
     });
     this.path = path;

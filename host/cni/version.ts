@@ -9,13 +9,17 @@ export const defaultVersion = '0.1.0';
 
 function parts(version: string): [number, number, number] {
   const fields = version.split('.');
-  if (fields.length > 3) throw new CniError(errorCodes.decodingFailure, `invalid version "${version}": too many parts`);
+  if (fields.length > 3)
+    throw new CniError(errorCodes.decodingFailure, `invalid version "${version}": too many parts`);
   const names = ['major', 'minor', 'micro'] as const;
   const numbers = names.map((name, i) => {
     const field = fields[i];
     if (field === undefined) return 0;
     if (!/^\d+$/.test(field)) {
-      throw new CniError(errorCodes.decodingFailure, `failed to convert ${name} version part "${field}": expected a number`);
+      throw new CniError(
+        errorCodes.decodingFailure,
+        `failed to convert ${name} version part "${field}": expected a number`,
+      );
     }
     return Number(field);
   });
