@@ -59,8 +59,8 @@ export function validateContainerId(id: string): void {
 }
 
 /** Throws CniError 7. */
-export function validateNetworkName(name: unknown): asserts name is string {
-  if (typeof name !== 'string' || name === '') {
+export function validateNetworkName(name: string): void {
+  if (name === '') {
     throw new CniError(errorCodes.invalidNetworkConfig, 'missing network name');
   }
   if (!NAME.test(name)) {
@@ -130,28 +130,4 @@ export function knownArgs<K extends string>(text: string, known: readonly K[]): 
     );
   }
   return out;
-}
-
-/** CNI_ARGS of a call. Nothing is parsed before it is asked for, as most plugins ignore the variable. */
-export interface CommandArguments {
-  /** As it is: `K=V;K=V`. */
-  readonly text: string;
-  /**
-   * The values that a plugin knows, by their exact names. Throws CniError 999 for a malformed text, and for unknown keys
-   * unless `IgnoreUnknown` is among them.
-   */
-  known<K extends string>(...names: K[]): Partial<Record<K, string>>;
-  /** The last value of a key, whatever the other pairs are. */
-  get(name: string): string | undefined;
-}
-
-export function commandArguments(text: string): CommandArguments {
-  return {
-    text,
-    known: (...names) => knownArgs(text, names),
-    get: (name) => {
-      const pair = text.split(';').findLast((candidate) => candidate.startsWith(`${name}=`));
-      return pair?.slice(name.length + 1);
-    },
-  };
 }

@@ -82,7 +82,7 @@ export function optional<T>(shape: Shape<T>, otherwise?: T): Shape<T | undefined
 }
 
 /** The value of a key whatever its case; of several the last wins, but the exact name first. */
-export function valueOf(object: Record<string, unknown>, key: string): unknown {
+export function valueAt(object: Record<string, unknown>, key: string): unknown {
   if (Object.hasOwn(object, key)) return object[key];
   const lower = key.toLowerCase();
   let found: unknown;
@@ -99,7 +99,7 @@ export function object<S extends Readonly<Record<string, Shape<unknown>>>>(
       const given = record.read(value, path === '' ? 'config' : path);
       const out: Record<string, unknown> = {};
       for (const [key, shape] of entries) {
-        const read = shape.read(valueOf(given, key), path === '' ? key : `${path}.${key}`, faults);
+        const read = shape.read(valueAt(given, key), path === '' ? key : `${path}.${key}`, faults);
         if (read !== undefined) out[key] = read;
       }
       return out as { [K in keyof S]: Read<S[K]> };

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import {
   type Command,
   commands,
@@ -5,10 +6,10 @@ import {
   validateEnvironment,
   validateNetworkName,
 } from './arguments.js';
-import { array, object, string, valueOf } from './config.js';
+import { array, mismatch, object, string, valueAt } from './config.js';
 import { CniError, type ErrorOutput, errorCodes, errorOutput } from './errors.js';
-import { splitPath } from './execution.js';
-import { DelegatedIpam, ipamType } from './ipam.js';
+import { executePlugin, findPlugin, splitPath } from './execution.js';
+import { type Delegate, delegatedIpam, ipamType, resultOf } from './ipam.js';
 import type {
   AttachmentRequest,
   GcRequest,
@@ -17,9 +18,11 @@ import type {
   Request,
   ValidAttachment,
 } from './plugin.js';
-import { formatResult, parsePrevResult, toJson } from './result.js';
+import { formatResult, parsePrevResult, type Result, toJson } from './result.js';
 import { Host, NetnsSandbox } from './sides.js';
 import { allVersions, atLeast, currentVersion, defaultVersion } from './version.js';
+
+type Json = Record<string, unknown>;
 
 export interface InvokeOptions {
   /** Plugins that are called in this process when a config delegates to them. */
@@ -53,16 +56,23 @@ export async function invoke(
   stdin: string | (() => string),
   options: InvokeOptions = {},
 ): Promise<InvokeOutcome> {
+  const told: Told = { cniVersion: currentVersion };
   try {
-    const output = await perform(plugin, environment, stdin, options);
+    const output = await perform(plugin, environment, stdin, options, told);
     const newline = environment.command === 'VERSION' ? '\n' : '';
     const text =
       output === undefined ? '' : environment.command === 'VERSION' ? JSON.stringify(output) : toJson(output);
     return { status: 0, output, error: undefined, text: text + newline };
   } catch (cause) {
     const error = errorOutput(cause);
-    return { status: 1, output: error, error, text: toJson(error) };
+    const output = { cniVersion: told.cniVersion, ...error };
+    return { status: 1, output, error, text: toJson(output) };
   }
+}
+
+/** What is known of a call when it fails: an error names the config's version. SPEC.md, section 5, "Error" */
+interface Told {
+  cniVersion: string;
 }
 
 async function perform(
@@ -70,6 +80,7 @@ async function perform(
   environment: Environment,
   stdin: string | (() => string),
   options: InvokeOptions,
+  told: Told,
 ): Promise<object | undefined> {
   validateEnvironment(environment);
   const versions = plugin.versions ?? allVersions;
@@ -77,49 +88,59 @@ async function perform(
   if (command === 'VERSION') return { cniVersion: currentVersion, supportedVersions: versions };
   const text = read(stdin);
   const config = parseConfig(text);
-  const name: unknown = valueOf(config, 'name');
+  const name = valueAt(config, 'name') ?? '';
+  if (typeof name !== 'string') throw undecodable(mismatch('name', 'a string', name).msg);
   validateNetworkName(name);
   if (!isCommand(command))
     throw new CniError(errorCodes.invalidEnvironment, `unknown CNI_COMMAND: ${command}`);
   const cniVersion = versionOf(config);
+  told.cniVersion = cniVersion;
   checkVersion(command, cniVersion, versions);
+  if (command === 'GC' && !namesAttachments(config)) {
+    options.log?.(`${plugin.type}: GC without cni.dev/valid-attachments: nothing is known to be garbage`);
+    return undefined;
+  }
 
   const host = new Host();
-  const sandbox = new NetnsSandbox(environment.netns);
+  const own = isOwnNamespace(environment);
+  if (own && command === 'ADD') throw ownNamespace();
+  const sandbox = new NetnsSandbox(own ? '' : environment.netns);
+  const delegate: Delegate = async (type, change = {}) => {
+    const delegated = { ...environment, netns: sandbox.path, ...change.environment };
+    const input = change.config === undefined ? text : JSON.stringify(change.config);
+    const bundled = options.bundled?.(type);
+    if (bundled !== undefined) {
+      return (await perform(bundled, delegated, input, options, { cniVersion })) as Json | undefined;
+    }
+    const file = findPlugin(type, splitPath(environment.path));
+    return await executePlugin(file, delegated, input, options.signal);
+  };
+  const log = options.log ?? ((message: string) => process.stderr.write(`${message}\n`));
   try {
-    guard(environment, host, sandbox);
-    const call = async (type: string, delegated: Command): Promise<Record<string, unknown> | undefined> => {
-      const delegate = options.bundled?.(type) as Plugin;
-      return (await perform(delegate, { ...environment, command: delegated }, text, options)) as
-        | Record<string, unknown>
-        | undefined;
-    };
     const request: AttachmentRequest<unknown> & GcRequest<unknown> = {
-      config: readConfig(plugin, config),
+      config: readConfig(plugin, config, command, log),
       rawConfig: config,
       name,
       cniVersion,
       args: environment.args,
       path: splitPath(environment.path),
       signal: options.signal,
-      prevResult: parsePrevResult(valueOf(config, 'prevResult'), cniVersion),
-      ipam: new DelegatedIpam({
-        type: ipamType(config),
-        environment,
-        stdin: text,
-        version: cniVersion,
-        bundled: options.bundled ?? (() => undefined),
-        call,
-        signal: options.signal,
-      }),
+      get prevResult() {
+        return prevResultOf(config, cniVersion, command, log);
+      },
+      ipam: delegatedIpam(ipamType(config), cniVersion, delegate),
+      execute: async (type, { environment: change, config: other } = {}) =>
+        resultOf(await delegate(type, { environment: change ?? {}, config: other }), cniVersion),
       host,
       sandbox,
       containerId: environment.containerId,
       ifname: environment.ifname,
       validAttachments: command === 'GC' ? validAttachments(config) : [],
-      log: options.log ?? ((message) => process.stderr.write(`${message}\n`)),
+      log,
     };
-    return await operate(plugin, command, request);
+    const output = await operate(plugin, command, request);
+    if (own) throw ownNamespace();
+    return output;
   } finally {
     host.close();
     sandbox.close();
@@ -169,31 +190,25 @@ function read(stdin: string | (() => string)): string {
   }
 }
 
-function parseConfig(text: string): Record<string, unknown> {
+function parseConfig(text: string): Json {
   let config: unknown;
   try {
     config = JSON.parse(text);
   } catch (cause) {
-    throw new CniError(
-      errorCodes.decodingFailure,
-      `error unmarshall network config: ${(cause as Error).message}`,
-      '',
-      { cause },
-    );
+    throw undecodable((cause as Error).message, cause);
   }
-  if (typeof config !== 'object' || config === null || Array.isArray(config)) {
-    throw new CniError(errorCodes.decodingFailure, 'error unmarshall network config: expected an object');
-  }
-  return config as Record<string, unknown>;
+  if (config === null) return {};
+  if (typeof config !== 'object' || Array.isArray(config)) throw undecodable('expected an object');
+  return config as Json;
 }
 
-function versionOf(config: Record<string, unknown>): string {
-  const version = valueOf(config, 'cniVersion');
-  if (version === undefined || version === null || version === '') return defaultVersion;
+function versionOf(config: Json): string {
+  const version = valueAt(config, 'cniVersion') ?? '';
   if (typeof version !== 'string') {
-    throw new CniError(errorCodes.decodingFailure, 'cniVersion: expected a string');
+    const { msg } = mismatch('cniVersion', 'a string', version);
+    throw new CniError(errorCodes.decodingFailure, `decoding version from network config: ${msg}`);
   }
-  return version;
+  return version === '' ? defaultVersion : version;
 }
 
 function checkVersion(command: Command, version: string, supported: readonly string[]): void {
@@ -216,46 +231,73 @@ function checkVersion(command: Command, version: string, supported: readonly str
   }
 }
 
+function undecodable(what: string, cause?: unknown): CniError {
+  return new CniError(errorCodes.decodingFailure, `error unmarshall network config: ${what}`, '', { cause });
+}
+
 /**
- * The container must not be the plugin's own namespace. The reference finds out when all is done; here it is known
- * before anything is.
+ * Is CNI_NETNS the namespace that the plugin itself is in? The reference finds out when all is done. Here ADD is refused
+ * before anything is; DEL still removes what is left on the host, but touches nothing in there.
  */
-function guard({ command, netns, netnsOverride }: Environment, host: Host, sandbox: NetnsSandbox): void {
-  if ((command !== 'ADD' && command !== 'DEL') || netns === '' || /^(1|true)$/i.test(netnsOverride)) return;
-  let same = false;
+function isOwnNamespace({ command, netns, netnsOverride }: Environment): boolean {
+  if ((command !== 'ADD' && command !== 'DEL') || netns === '' || /^(1|true)$/i.test(netnsOverride))
+    return false;
   try {
-    same = sandbox.exists && host.namespace.equals(sandbox.namespace);
+    const own = statSync('/proc/thread-self/ns/net', { bigint: true });
+    const given = statSync(netns, { bigint: true });
+    return own.ino === given.ino && own.dev === given.dev;
   } catch {
-    return; // a path that is no namespace is the operation's matter
-  }
-  if (same) {
-    throw new CniError(
-      errorCodes.invalidNetns,
-      "plugin's netns and netns from CNI_NETNS should not be the same",
-    );
+    return false; // a path that can't be opened is the operation's matter
   }
 }
 
-function readConfig(plugin: Plugin, config: Record<string, unknown>): unknown {
+function ownNamespace(): CniError {
+  return new CniError(
+    errorCodes.invalidNetns,
+    "plugin's netns and netns from CNI_NETNS should not be the same",
+  );
+}
+
+/** For DEL and GC, optional values that are wrong count as missing: what ADD refused must not keep DEL from its work. */
+function readConfig(plugin: Plugin, config: Json, command: Command, log: (message: string) => void): unknown {
+  const faults: CniError[] = [];
   try {
-    return plugin.config.read(config, '');
+    return plugin.config.read(config, '', command === 'DEL' || command === 'GC' ? faults : undefined);
   } catch (error) {
     if (!(error instanceof CniError) || error.number !== errorCodes.decodingFailure) throw error;
     const prefix = plugin.configError === undefined ? '' : `${plugin.configError}: `;
     throw new CniError(error.number, `${prefix}${error.msg}`, error.details, { cause: error });
+  } finally {
+    for (const { msg } of faults) log(`${plugin.type}: ${msg}; taken as missing`);
   }
 }
 
-function validAttachments(config: Record<string, unknown>): ValidAttachment[] {
-  const given = valueOf(config, 'cni.dev/valid-attachments');
-  const list = given === undefined ? valueOf(config, 'cni.dev/attachments') : given;
-  // libcni says null where no attachment is valid; without a list nothing may be taken for garbage
-  if (list === null) return [];
-  if (list === undefined) {
-    throw new CniError(
-      errorCodes.invalidNetworkConfig,
-      'cni.dev/valid-attachments: expected an array, it is missing',
-    );
+/** For DEL, one that can't be understood is none. */
+function prevResultOf(
+  config: Json,
+  cniVersion: string,
+  command: Command,
+  log: (message: string) => void,
+): Result | undefined {
+  try {
+    return parsePrevResult(valueAt(config, 'prevResult'), cniVersion);
+  } catch (error) {
+    if (command !== 'DEL') throw error;
+    log(`prevResult is left out: ${(error as Error).message}`);
+    return undefined;
   }
-  return attachmentsShape.read(list, 'cni.dev/valid-attachments');
+}
+
+function namesAttachments(config: Json): boolean {
+  return (
+    valueAt(config, 'cni.dev/valid-attachments') !== undefined ||
+    valueAt(config, 'cni.dev/attachments') !== undefined
+  );
+}
+
+function validAttachments(config: Json): ValidAttachment[] {
+  const given = valueAt(config, 'cni.dev/valid-attachments');
+  const list = given === undefined ? valueAt(config, 'cni.dev/attachments') : given;
+  // libcni says null where no attachment is valid
+  return list === null ? [] : attachmentsShape.read(list, 'cni.dev/valid-attachments');
 }

@@ -1,72 +1,52 @@
 import type { Command, Environment } from './arguments.js';
-import { record, valueOf } from './config.js';
+import { record, valueAt } from './config.js';
 import { CniError, errorCodes } from './errors.js';
-import { executePlugin, findPlugin, splitPath } from './execution.js';
-import type { Ipam, PluginLookup } from './plugin.js';
+import type { Ipam } from './plugin.js';
 import { parseResult, type Result } from './result.js';
 
-/** Calls a bundled plugin as a runtime would; returns its output. Given by `invoke`, which this file serves. */
-export type Call = (type: string, command: Command) => Promise<Record<string, unknown> | undefined>;
+type Json = Record<string, unknown>;
+
+/** Has another plugin do something, as a runtime would; returns what it prints. Given by `invoke`, which this file serves. */
+export type Delegate = (
+  type: string,
+  change?: {
+    readonly environment?: Partial<Environment>;
+    readonly config?: Readonly<Json> | undefined;
+  },
+) => Promise<Json | undefined>;
 
 /** The config's `ipam.type`, empty when there is none. */
-export function ipamType(config: Readonly<Record<string, unknown>>): string {
-  const ipam = valueOf(config as Record<string, unknown>, 'ipam');
-  if (ipam === undefined || ipam === null) return '';
-  const type = valueOf(record.read(ipam, 'ipam'), 'type');
+export function ipamType(config: Readonly<Json>): string {
+  const ipam = valueAt(config as Json, 'ipam');
+  if (typeof ipam !== 'object' || ipam === null || Array.isArray(ipam)) return '';
+  const type = valueAt(record.read(ipam, 'ipam'), 'type');
   return typeof type === 'string' ? type : '';
 }
 
-export class DelegatedIpam implements Ipam {
-  readonly #type: string;
-  readonly #environment: Environment;
-  readonly #stdin: string;
-  readonly #version: string;
-  readonly #bundled: PluginLookup;
-  readonly #call: Call;
-  readonly #signal: AbortSignal | undefined;
+/** What a plugin printed for ADD, in the shape of 1.1.0; nothing counts as an empty result. */
+export function resultOf(output: Json | undefined, version: string): Result {
+  return output === undefined ? {} : parseResult(output, version);
+}
 
-  constructor(options: {
-    type: string;
-    environment: Environment;
-    stdin: string;
-    version: string;
-    bundled: PluginLookup;
-    call: Call;
-    signal: AbortSignal | undefined;
-  }) {
-    this.#type = options.type;
-    this.#environment = options.environment;
-    this.#stdin = options.stdin;
-    this.#version = options.version;
-    this.#bundled = options.bundled;
-    this.#call = options.call;
-    this.#signal = options.signal;
-  }
-
-  get configured(): boolean {
-    return this.#type !== '';
-  }
-
-  async #delegate(command: Command): Promise<Record<string, unknown> | undefined> {
-    if (this.#type === '') throw new CniError(errorCodes.internal, 'no plugin name provided');
-    if (this.#bundled(this.#type) !== undefined) return await this.#call(this.#type, command);
-    const file = findPlugin(this.#type, splitPath(this.#environment.path));
-    return await executePlugin(file, { ...this.#environment, command }, this.#stdin, this.#signal);
-  }
-
-  async add(): Promise<Result> {
-    return parseResult((await this.#delegate('ADD')) ?? {}, this.#version);
-  }
-  async delete(): Promise<void> {
-    await this.#delegate('DEL');
-  }
-  async check(): Promise<void> {
-    await this.#delegate('CHECK');
-  }
-  async gc(): Promise<void> {
-    await this.#delegate('GC');
-  }
-  async status(): Promise<void> {
-    await this.#delegate('STATUS');
-  }
+export function delegatedIpam(type: string, version: string, delegate: Delegate): Ipam {
+  const call = async (command: Command): Promise<Json | undefined> => {
+    if (type === '') throw new CniError(errorCodes.internal, 'no plugin name provided');
+    return await delegate(type, { environment: { command } });
+  };
+  return {
+    configured: type !== '',
+    add: async () => resultOf(await call('ADD'), version),
+    delete: async () => {
+      await call('DEL');
+    },
+    check: async () => {
+      await call('CHECK');
+    },
+    gc: async () => {
+      await call('GC');
+    },
+    status: async () => {
+      await call('STATUS');
+    },
+  };
 }

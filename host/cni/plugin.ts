@@ -1,6 +1,7 @@
 import type { Namespace } from '../namespace/namespace.js';
 import type { Netfilter } from '../netfilter/netfilter.js';
 import type { Network } from '../network/network.js';
+import type { Environment } from './arguments.js';
 import type { Shape } from './config.js';
 import type { Result } from './result.js';
 
@@ -13,7 +14,10 @@ export interface Side {
 
 /** The container's side. */
 export interface Sandbox extends Side {
-  /** CNI_NETNS as given; empty when the runtime knows none (any more). */
+  /**
+   * CNI_NETNS as given; empty when the runtime knows none (any more), or when for DEL it is the plugin's own namespace:
+   * what is in there is not the container's.
+   */
   readonly path: string;
   /** Is there such a namespace? Of DEL it may be gone. Throws what is wrong with a path that is there but no namespace. */
   readonly exists: boolean;
@@ -46,9 +50,24 @@ export interface Request<C> {
   readonly path: readonly string[];
   /** Set when the caller has given up. */
   readonly signal: AbortSignal | undefined;
-  /** Result of the plugins before, if any. */
+  /**
+   * Result of the plugins before, if any. Reading it throws CniError when it can't be understood; for DEL it is then
+   * missing.
+   */
   readonly prevResult: Result | undefined;
   readonly ipam: Ipam;
+  /**
+   * Has another plugin do the same, or what `environment` changes about it: bundled ones by call, foreign ones from
+   * CNI_PATH. Throws CniError with that plugin's code.
+   */
+  execute(
+    type: string,
+    change?: {
+      readonly environment?: Partial<Environment>;
+      /** In place of `rawConfig`. */
+      readonly config?: Readonly<Record<string, unknown>>;
+    },
+  ): Promise<Result>;
   readonly host: Side;
   /** Tells an administrator something; never part of the result. */
   log(message: string): void;
