@@ -1,3 +1,5 @@
+import { cidr, ipAddress } from './address.js';
+import { array, integer, object, optional, string } from './config.js';
 import { CniError, errorCodes } from './errors.js';
 
 /** A network interface that a plugin made or found. */
@@ -55,6 +57,7 @@ interface LegacyIp {
 }
 
 type Json = Record<string, unknown>;
+type Undefinable<T> = { [K in keyof T]: T[K] | undefined };
 type Shape = 'legacy' | 'middle' | 'current';
 
 const shapes: Record<string, Shape> = {
@@ -107,64 +110,98 @@ function routeOf({ dst, gw, mtu, advmss, priority, table, scope }: Route): Route
   }) as Route;
 }
 
-function check(value: unknown, what: string): asserts value is Json {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new CniError(errorCodes.decodingFailure, `${what}: expected an object`);
-  }
-}
-
-function listOf(value: unknown, key: string): Json[] {
-  if (value === undefined || value === null) return [];
-  if (!Array.isArray(value))
-    throw new CniError(errorCodes.decodingFailure, `result.${key}: expected an array`);
-  value.forEach((item, i) => {
-    check(item, `result.${key}[${i}]`);
-  });
-  return value as Json[];
-}
-
-/** Is an address with its prefix one that can be read? */
-function checkAddress(address: unknown, where: string): void {
-  if (typeof address !== 'string' || !/^[0-9a-fA-F.:]+\/\d+$/.test(address)) {
-    throw new CniError(errorCodes.decodingFailure, `${where}: invalid CIDR address: ${String(address)}`);
-  }
-}
+const ip = optional(ipAddress);
+const routesShape = optional(
+  array(
+    object({
+      dst: cidr,
+      gw: ip,
+      mtu: optional(integer),
+      advmss: optional(integer),
+      priority: optional(integer),
+      table: optional(integer),
+      scope: optional(integer),
+    }),
+  ),
+);
+const dnsKeys = optional(
+  object({
+    nameservers: optional(array(string)),
+    domain: optional(string),
+    search: optional(array(string)),
+    options: optional(array(string)),
+  }),
+);
+const resultShape = object({
+  interfaces: optional(
+    array(
+      object({
+        name: optional(string, ''),
+        mac: optional(string),
+        mtu: optional(integer),
+        sandbox: optional(string),
+        socketPath: optional(string),
+        pciID: optional(string),
+      }),
+    ),
+  ),
+  ips: optional(array(object({ address: cidr, gateway: ip, interface: optional(integer) }))),
+  routes: routesShape,
+  dns: dnsKeys,
+});
+const legacyIp = optional(object({ ip: cidr, gateway: ip, routes: routesShape }));
+const legacyResultShape = object({ ip4: legacyIp, ip6: legacyIp, dns: dnsKeys });
 
 /** Reads a result of the version that it names, or of `assumed` when it names none. Throws CniError. */
 export function parseResult(value: unknown, assumed: string): Result {
-  check(value, 'result');
-  const version =
-    typeof value.cniVersion === 'string' && value.cniVersion !== '' ? value.cniVersion : assumed;
+  const version = resultVersion(value, 'result') ?? assumed;
   const shape = shapes[version];
   if (shape === undefined) {
     throw new CniError(errorCodes.incompatibleVersion, `unsupported CNI result version "${version}"`);
   }
   if (shape === 'legacy') return fromLegacy(value);
-  const ips = listOf(value.ips, 'ips').map((ip, i): IpConfig => {
-    checkAddress(ip.address, `result.ips[${i}].address`);
-    const { address, gateway, interface: index } = ip as unknown as IpConfig;
-    return defined({ address, gateway: gateway || undefined, interface: index ?? undefined }) as IpConfig;
-  });
+  const { interfaces, ips, routes, dns } = resultShape.read(value, 'result');
   return defined({
-    interfaces: nonEmpty(listOf(value.interfaces, 'interfaces') as unknown as Interface[]),
-    ips: nonEmpty(ips),
-    routes: nonEmpty((listOf(value.routes, 'routes') as unknown as Route[]).map(routeOf)),
-    dns: dnsOf(value.dns),
+    interfaces: nonEmpty(interfaces?.map(interfaceOf)),
+    ips: nonEmpty(ips) as IpConfig[] | undefined,
+    routes: nonEmpty((routes as Route[] | undefined)?.map(routeOf)),
+    dns: dnsOf(dns),
   }) as Result;
 }
 
-function fromLegacy({ ip4, ip6, dns }: Json): Result {
-  const ips: IpConfig[] = [];
-  const routes: Route[] = [];
-  for (const legacy of [ip4, ip6] as (LegacyIp | undefined)[]) {
-    if (legacy === undefined || legacy === null) continue;
-    checkAddress(legacy.ip, 'result.ip');
-    ips.push(defined({ address: legacy.ip, gateway: legacy.gateway || undefined }) as IpConfig);
-    routes.push(
-      ...(legacy.routes ?? []).map(({ dst, gw }) => routeOf({ dst, ...(gw === undefined ? {} : { gw }) })),
-    );
-  }
-  return defined({ ips: nonEmpty(ips), routes: nonEmpty(routes), dns: dnsOf(dns) }) as Result;
+function interfaceOf({
+  name,
+  mac,
+  mtu,
+  sandbox,
+  socketPath,
+  pciID,
+}: Partial<Undefinable<Interface>>): Interface {
+  return defined({
+    name: name ?? '',
+    mac: mac || undefined,
+    mtu: mtu || undefined,
+    sandbox: sandbox || undefined,
+    socketPath: socketPath || undefined,
+    pciID: pciID || undefined,
+  }) as Interface;
+}
+
+/** `cniVersion` of a result, if it has one. */
+function resultVersion(value: unknown, path: string): string | undefined {
+  const { cniVersion } = object({ cniVersion: optional(string) }).read(value, path);
+  return cniVersion === '' ? undefined : cniVersion;
+}
+
+function fromLegacy(value: unknown): Result {
+  const { ip4, ip6, dns } = legacyResultShape.read(value, 'result');
+  const both = [ip4, ip6].filter((one) => one !== undefined);
+  const routes = both.flatMap((one) => (one.routes as Route[] | undefined) ?? []);
+  return defined({
+    ips: nonEmpty(both.map(({ ip: address, gateway }) => defined({ address, gateway }) as IpConfig)),
+    routes: nonEmpty(routes.map(({ dst, gw }) => routeOf(defined({ dst, gw }) as Route))),
+    dns: dnsOf(dns),
+  }) as Result;
 }
 
 /**
@@ -262,10 +299,9 @@ function legacyShape({ ips = [], routes = [], dns }: Result, cniVersion: string)
  */
 export function parsePrevResult(value: unknown, configVersion: string): Result | undefined {
   if (value === undefined || value === null) return undefined;
-  check(value, 'prevResult');
-  const own = value.cniVersion;
+  const own = resultVersion(value, 'prevResult');
   const expected = shapes[configVersion];
-  if (typeof own === 'string' && own !== '' && expected !== undefined && shapes[own] !== expected) {
+  if (own !== undefined && expected !== undefined && shapes[own] !== expected) {
     throw new CniError(
       errorCodes.internal,
       `could not parse prevResult: result type supports [${versionsOf(expected).join(' ')}] but unmarshalled CNIVersion is "${own}"`,
