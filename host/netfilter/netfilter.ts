@@ -29,6 +29,8 @@ export interface SetListed extends AttributesOf<typeof messages.newset> {
 }
 export type Element = NonNullable<NonNullable<AttributesOf<typeof messages.newsetelem>['elements']>['elem']>[number];
 
+const UPDATE_ATTEMPTS = 50;
+
 const familyNames = new Map<number | string, TableFamily>([
   ...Object.entries(tableFamilies).map(([name, number]): [number, TableFamily] => [number, name as TableFamily]),
   // as the schema names NFPROTO_*
@@ -74,14 +76,21 @@ export class Netfilter {
    * Does all operations together or, when the kernel refuses one, none. Throws TransactionError, which names the
    * operation at fault.
    */
-  async transaction(fill: (transaction: Transaction) => void, options: CallOptions = {}): Promise<void> {
+  async transaction(
+    fill: (transaction: Transaction) => unknown,
+    options: CallOptions & {
+      /** Refuses with `ERESTART` when the ruleset has changed since `generation` told this number. */
+      readonly generation?: number | undefined;
+    } = {},
+  ): Promise<void> {
     const transaction = new Transaction();
     fill(transaction);
     const { operations } = transaction;
     if (operations.length === 0) return;
     const batch = this.socket.batch(operations.length + 2);
     const frame = { flags: messageFlags.request, header: { resId: subsystems.nftables } };
-    batch.add(batchbegin, frame);
+    const { generation } = options;
+    batch.add(batchbegin, generation === undefined ? frame : { ...frame, attributes: { genid: generation } });
     operations.forEach(({ message, flags, family, attributes }, i) => {
       const ack = i === operations.length - 1 ? messageFlags.ack : 0;
       batch.addUnchecked(message, { flags: flags | ack | messageFlags.request, header: { nfgenFamily: family }, attributes });
@@ -99,6 +108,31 @@ export class Netfilter {
           error,
         })),
       );
+    }
+  }
+
+  /** The number of the ruleset's present state: it rises with every transaction of anybody. */
+  async generation(options?: CallOptions): Promise<number> {
+    const [answer] = await this.socket.request(messages.getgen, {}, options);
+    return (answer?.attributes.id as number | undefined) ?? 0;
+  }
+
+  /**
+   * Reads, decides and writes as one: `decide` looks at the ruleset and says what to do, and when somebody else
+   * changed the ruleset meanwhile, it is asked again.
+   */
+  async update(decide: (transaction: Transaction) => Promise<void>, options: CallOptions = {}): Promise<void> {
+    for (let attempt = 0; ; attempt++) {
+      const generation = await this.generation(options);
+      const decided = new Transaction();
+      await decide(decided);
+      try {
+        await this.transaction((transaction) => transaction.operations.push(...decided.operations), { ...options, generation });
+        return;
+      } catch (error) {
+        const changed = error instanceof NetlinkError && error.code === 'ERESTART';
+        if (!changed || attempt >= UPDATE_ATTEMPTS) throw error;
+      }
     }
   }
 

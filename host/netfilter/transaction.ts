@@ -21,12 +21,16 @@ export interface TableReference {
 export interface ChainReference extends TableReference {
   readonly chain: string;
 }
+/** Comments are at most 253 bytes of UTF-8, and shown by `nft list`. */
+interface Commented {
+  readonly comment?: string;
+}
 export interface SetReference extends TableReference {
   readonly set: string;
 }
 
 /** A chain; with `hook` it is a base chain, which the kernel calls. */
-export interface ChainInput extends ChainReference {
+export interface ChainInput extends ChainReference, Commented {
   readonly type?: 'filter' | 'nat' | 'route';
   readonly hook?: keyof typeof hooks;
   readonly priority?: number;
@@ -35,10 +39,8 @@ export interface ChainInput extends ChainReference {
   readonly device?: string;
 }
 
-export interface RuleInput extends ChainReference {
+export interface RuleInput extends ChainReference, Commented {
   readonly expressions: readonly Expression[];
-  /** Shown by `nft list`; at most 253 bytes of UTF-8. */
-  readonly comment?: string;
   /** Handle of the rule to stand behind (add) or before (insert). */
   readonly position?: number | bigint;
 }
@@ -91,6 +93,10 @@ export function commentData(comment: string): Uint8Array {
   return out;
 }
 
+function commented({ comment }: Commented): { userdata?: Uint8Array } {
+  return comment === undefined ? {} : { userdata: commentData(comment) };
+}
+
 /** The comment in a rule's user data, if there is one. */
 export function commentOf(userdata: Uint8Array | undefined): string | undefined {
   for (let at = 0; userdata !== undefined && at + 2 <= userdata.length; ) {
@@ -111,8 +117,8 @@ export class Transaction {
   }
 
   /** Adds a table unless it is there. */
-  addTable(input: TableReference): this {
-    return this.#push(messages.newtable, ADD, input, { name: input.table }, `add table ${input.family} ${input.table}`);
+  addTable(input: TableReference & Commented): this {
+    return this.#push(messages.newtable, ADD, input, { name: input.table, ...commented(input) }, `add table ${input.family} ${input.table}`);
   }
   /** Adds a table; fails with `EEXIST` when it is there. */
   createTable(input: TableReference): this {
@@ -131,7 +137,7 @@ export class Transaction {
       messages.newchain,
       ADD,
       input,
-      { table, name: chain, ...base, ...(policy === undefined ? {} : { policy }) },
+      { table, name: chain, ...base, ...(policy === undefined ? {} : { policy }), ...commented(input) },
       `add chain ${input.family} ${table} ${chain}`,
     );
   }
@@ -155,7 +161,7 @@ export class Transaction {
     return this.#rule(input, ADD, 'insert');
   }
   #rule(input: RuleInput, flags: number, verb: string): this {
-    const { table, chain, expressions, comment, position } = input;
+    const { table, chain, expressions, position } = input;
     return this.#push(
       messages.newrule,
       flags,
@@ -165,7 +171,7 @@ export class Transaction {
         chain,
         ...(position === undefined ? {} : { position }),
         expressions: { elem: expressions },
-        ...(comment === undefined ? {} : { userdata: commentData(comment) }),
+        ...commented(input),
       },
       `${verb} rule ${input.family} ${table} ${chain}`,
     );

@@ -1,5 +1,14 @@
 import { knownArgs } from '../../../cni/arguments.js';
-import { array, integer, object, optional, type Read, record, routeShape, string } from '../../../cni/config.js';
+import {
+  array,
+  integer,
+  object,
+  optional,
+  type Read,
+  record,
+  routeShape,
+  string,
+} from '../../../cni/config.js';
 import type { Request } from '../../../cni/plugin.js';
 import { type Address, parseAddress, parseCidr } from '../../common/address.js';
 import { invalidConfig, type RangeInput, type RangeSet, rangeSet, setsOverlap } from './range.js';
@@ -74,7 +83,10 @@ export function allocationOf({ config, args, cniVersion }: Request<HostLocalConf
     }
   });
   const legacyVersion = cniVersion === '0.1.0' || cniVersion === '0.2.0';
-  if (legacyVersion && [32, 128].some((bits) => sets.filter(([first]) => first?.start.bits === bits).length > 1)) {
+  if (
+    legacyVersion &&
+    [32, 128].some((bits) => sets.filter(([first]) => first?.start.bits === bits).length > 1)
+  ) {
     throw invalidConfig(`CNI version ${cniVersion} does not support more than 1 address per family`);
   }
   for (const [i, set] of sets.entries()) {

@@ -17,9 +17,12 @@ function allocate(store: Store, index: number, set: RangeSet, owner: Owner, requ
   if (wanted >= 0) {
     const [address] = requested.splice(wanted, 1) as [Address];
     const range = set.find((one) => includes(one, address)) as RangeSet[number];
-    if (isEqual(address, range.gateway)) throw unavailable(`requested ip ${formatAddress(address)} is subnet's gateway`);
+    if (isEqual(address, range.gateway))
+      throw unavailable(`requested ip ${formatAddress(address)} is subnet's gateway`);
     if (!store.reserve(address, owner)) {
-      throw unavailable(`requested IP address ${formatAddress(address)} is not available in range set ${formatSet(set)}`);
+      throw unavailable(
+        `requested IP address ${formatAddress(address)} is not available in range set ${formatSet(set)}`,
+      );
     }
     store.setLast(index, address);
     return configOf(address, range);
@@ -27,7 +30,9 @@ function allocate(store: Store, index: number, set: RangeSet, owner: Owner, requ
   for (const name of store.leasesOf(owner)) {
     const address = parseAddress(name);
     if (address !== undefined && set.some((range) => includes(range, address))) {
-      throw unavailable(`${name} has been allocated to ${owner.containerId}, duplicate allocation is not allowed`);
+      throw unavailable(
+        `${name} has been allocated to ${owner.containerId}, duplicate allocation is not allowed`,
+      );
     }
   }
   for (const { address, range } of candidates(set, store.last(index))) {
@@ -55,7 +60,8 @@ function allocateAll(store: Store, { sets, requested }: Allocation, owner: Owner
         throw unavailable(`failed to allocate for range ${index}: ${error.msg}`);
       }
     }
-    if (left.length > 0) throw unavailable(`failed to allocate all requested IPs: ${left.map(formatAddress).join(' ')}`);
+    if (left.length > 0)
+      throw unavailable(`failed to allocate all requested IPs: ${left.map(formatAddress).join(' ')}`);
     return ips;
   } catch (error) {
     store.release(store.leasesOf(owner).filter((name) => !before.includes(name)));
@@ -86,7 +92,8 @@ async function remove(request: AttachmentRequest<HostLocalConfig>): Promise<void
 async function check(request: AttachmentRequest<HostLocalConfig>): Promise<void> {
   const { containerId } = request;
   const found = withStore(allocationOf(request), request.name, (store) => store.leasesOf(request));
-  if (found.length === 0) throw unavailable(`host-local: Failed to find address added by container ${containerId}`);
+  if (found.length === 0)
+    throw unavailable(`host-local: Failed to find address added by container ${containerId}`);
 }
 
 /** Leases of attachments that the runtime does not know any more. */
@@ -97,7 +104,9 @@ async function gc(request: GcRequest<HostLocalConfig>): Promise<void> {
     valid.add(containerID);
   }
   withStore(allocationOf(request), request.name, (store) => {
-    const stale = store.leases().filter(({ name, content }) => parseAddress(name) !== undefined && !valid.has(content));
+    const stale = store
+      .leases()
+      .filter(({ name, content }) => parseAddress(name) !== undefined && !valid.has(content));
     store.release(stale.map(({ name }) => name));
   });
 }
@@ -115,7 +124,10 @@ async function status(request: Parameters<typeof allocationOf>[0]): Promise<void
         break;
       }
       if (!free) {
-        throw new CniError(errorCodes.pluginNotAvailable, `no IP addresses available in range set: ${formatSet(set)}`);
+        throw new CniError(
+          errorCodes.pluginNotAvailable,
+          `no IP addresses available in range set: ${formatSet(set)}`,
+        );
       }
     }
   });
@@ -125,6 +137,7 @@ async function status(request: Parameters<typeof allocationOf>[0]): Promise<void
 export const hostLocal = definePlugin<HostLocalConfig>({
   type: 'host-local',
   config: hostLocalShape,
+  usesNetwork: false,
   add,
   delete: remove,
   check,

@@ -42,7 +42,8 @@ function addressOf(text: string, key: string): Address {
 
 function canonical(input: RangeInput, path: string): Range {
   const { subnet: text, rangeStart, rangeEnd, gateway } = input;
-  if (text === undefined) throw invalidConfig(`${path}.subnet: expected a prefix like 10.1.2.0/24, it is missing`);
+  if (text === undefined)
+    throw invalidConfig(`${path}.subnet: expected a prefix like 10.1.2.0/24, it is missing`);
   const subnet = parseCidr(text);
   if (subnet === undefined) throw invalidConfig(`${path}.subnet: invalid CIDR address: ${text}`);
   const { bits } = subnet.address;
@@ -104,7 +105,8 @@ export function rangeSet(inputs: readonly RangeInput[], path: string): RangeSet 
   for (const [i, range] of ranges.entries()) {
     if (range.start.bits !== ranges[0]?.start.bits) throw invalidConfig('mixed address families');
     for (const other of ranges.slice(0, i)) {
-      if (overlap(range, other)) throw invalidConfig(`subnets ${formatRange(other)} and ${formatRange(range)} overlap`);
+      if (overlap(range, other))
+        throw invalidConfig(`subnets ${formatRange(other)} and ${formatRange(range)} overlap`);
     }
   }
   return ranges;
@@ -118,7 +120,10 @@ export function setsOverlap(a: RangeSet, b: RangeSet): boolean {
  * Every address of a set once, gateways left out: from the one behind `last` to the end, then from the beginning.
  * `last` is where an allocation ended before, if it is in the set.
  */
-export function* candidates(set: RangeSet, last: Address | undefined): Generator<{ address: Address; range: Range }> {
+export function* candidates(
+  set: RangeSet,
+  last: Address | undefined,
+): Generator<{ address: Address; range: Range }> {
   const at = last === undefined ? -1 : set.findIndex((range) => includes(range, last));
   const beginning = at < 0 ? 0 : at;
   for (let step = 0; step <= set.length; step++) {

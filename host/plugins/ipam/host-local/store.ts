@@ -128,7 +128,10 @@ export class Store {
     try {
       for (const entry of readdirSync(this.directory, { withFileTypes: true })) {
         if (!entry.isFile() || NAMES.test(entry.name)) continue;
-        found.push({ name: entry.name, content: readFileSync(join(this.directory, entry.name), 'utf8').trim() });
+        found.push({
+          name: entry.name,
+          content: readFileSync(join(this.directory, entry.name), 'utf8').trim(),
+        });
       }
     } catch (error) {
       throw failure(`cannot read the leases in ${this.directory}`, error);

@@ -1,0 +1,48 @@
+import { CniError, errorCodes } from '../../cni/errors.js';
+import type { IpConfig, Result, Route } from '../../cni/result.js';
+import type { Network } from '../../network/network.js';
+import { formatCidr, networkOf } from './address.js';
+import { cidrOf } from './interface.js';
+
+export function wrong(msg: string): CniError {
+  return new CniError(errorCodes.internal, msg);
+}
+
+/** `prevResult` of a CHECK. Throws CniError 999 when there is none. */
+export function requirePrevResult(result: Result | undefined): Result {
+  if (result === undefined) throw wrong('Required prevResult missing');
+  return result;
+}
+
+/** Has the interface the addresses of a result, and the routes to their networks? Throws CniError 999. */
+export async function checkAddresses(network: Network, ifname: string, ips: readonly IpConfig[]): Promise<void> {
+  const link = await network.links.find(ifname);
+  if (link === undefined) throw wrong(`Cannot find container link ${ifname}`);
+  const addresses = await network.addresses.list({ device: link.index });
+  const routes = await network.routes.list({ table: 254 });
+  for (const ip of ips) {
+    const cidr = cidrOf(ip);
+    if (!addresses.some(({ address }) => address === formatCidr(cidr))) {
+      throw wrong(`Failed to match addr ${ip.address} on interface ${ifname}`);
+    }
+    const prefix = formatCidr(networkOf(cidr));
+    if (!routes.some(({ dst, type }) => dst === prefix || (cidr.length === cidr.address.bits && type === 'local'))) {
+      throw wrong(`Failed to find Gateway ${ip.gateway ?? ''} for interface ${ifname}`);
+    }
+  }
+}
+
+/** Are the routes of a result there? Throws CniError 999. */
+export async function checkRoutes(network: Network, wanted: readonly Route[]): Promise<void> {
+  for (const { dst, gw, table } of wanted) {
+    const cidr = cidrOf({ address: dst });
+    const prefix = cidr.length === 0 ? 'default' : formatCidr(networkOf(cidr));
+    const family = cidr.address.bits === 32 ? 'inet' : 'inet6';
+    const found = (await network.routes.list({ table: table ?? 254, family })).some(
+      (route) =>
+        route.dst === prefix &&
+        (gw === undefined || cidr.length === 0 || route.gateway === gw || route.multipath?.some((hop) => hop.attributes.gateway === gw)),
+    );
+    if (!found) throw wrong(`Expected Route {Dst:${dst} GW:${gw ?? ''}} not found in routing table`);
+  }
+}

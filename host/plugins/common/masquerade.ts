@@ -1,0 +1,174 @@
+import { CniError, errorCodes } from '../../cni/errors.js';
+import type { Side, ValidAttachment } from '../../cni/plugin.js';
+import * as x from '../../netfilter/expressions.js';
+import {
+  commentMatch,
+  type IptablesFamily,
+  iptablesInstalled,
+  IptablesTable,
+  legacyTables,
+} from '../../netfilter/iptables.js';
+import { type Cidr, formatAddress, formatCidr, networkOf } from './address.js';
+import { chainName, hash } from './names.js';
+
+/** An attachment whose addresses are to be hidden behind the host's. */
+export interface Masqueraded {
+  readonly name: string;
+  readonly containerId: string;
+  readonly ifname: string;
+}
+
+const table = { family: 'inet', table: 'cni_plugins_masquerade' } as const;
+const checks = { ...table, chain: 'masq_checks' } as const;
+const postrouting = { ...table, chain: 'postrouting' } as const;
+const SRCNAT = 100;
+const COMMENT_LENGTH = 128;
+const IPV4 = 2;
+const IPV6 = 10;
+
+function instance({ name, containerId, ifname }: Masqueraded): string {
+  return `${hash(name, 16)}-${hash(`${ifname}:${containerId}`, 16)}`;
+}
+
+function comment(owner: Masqueraded): string {
+  const { name, containerId, ifname } = owner;
+  return `${instance(owner)}, net: ${name}, if: ${ifname}, id: ${containerId}`.replaceAll('"', '').slice(0, COMMENT_LENGTH);
+}
+
+function familyOf({ address }: Cidr): number {
+  return address.bits === 32 ? IPV4 : IPV6;
+}
+
+/** Which backend a config asks for: nftables unless it says otherwise. Throws CniError 999. */
+function backendOf(backend: string | undefined): 'nftables' | 'iptables' {
+  if (backend === undefined || backend === '' || backend === 'nftables') return 'nftables';
+  if (backend === 'iptables') return 'iptables';
+  throw new CniError(errorCodes.internal, `unknown ipmasq backend ${JSON.stringify(backend)}`);
+}
+
+/** Masquerades packets from an attachment's addresses to other networks. What an earlier ADD of it left is replaced. */
+export async function setUpMasquerade(
+  host: Side,
+  owner: Masqueraded,
+  ips: readonly Cidr[],
+  backend: string | undefined,
+): Promise<void> {
+  if (backendOf(backend) === 'iptables') await setUpIptables(host, owner, ips);
+  else await setUpNftables(host, owner, ips);
+}
+
+async function setUpNftables({ netfilter }: Side, owner: Masqueraded, ips: readonly Cidr[]): Promise<void> {
+  const prefix = instance(owner);
+  await netfilter.update(async (transaction) => {
+    const rules = await netfilter.rules(table);
+    transaction
+      .addTable({ ...table, comment: 'Masquerading for CNI attachments' })
+      .addChain({ ...checks, comment: 'Masquerade traffic from certain IPs to any (non-multicast) IP outside their subnet' })
+      .addChain({ ...postrouting, type: 'nat', hook: 'postrouting', priority: SRCNAT, policy: 'accept' });
+    if (!rules.some(({ chain }) => chain === postrouting.chain)) {
+      transaction
+        .addRule({ ...postrouting, expressions: [...x.nfproto(IPV4), ...x.destination('224.0.0.0/4'), x.returnToCaller()] })
+        .addRule({ ...postrouting, expressions: [...x.nfproto(IPV6), ...x.destination('ff00::/8'), x.returnToCaller()] })
+        .addRule({ ...postrouting, expressions: [x.goTo(checks.chain)] });
+    }
+    for (const { chain, comment: old, handle } of rules) {
+      if (chain === checks.chain && old?.startsWith(prefix)) transaction.deleteRule({ ...checks, handle: handle ?? 0 });
+    }
+    for (const ip of ips) {
+      transaction.addRule({
+        ...checks,
+        expressions: [
+          ...x.nfproto(familyOf(ip)),
+          ...x.source(formatAddress(ip.address)),
+          ...x.destination(formatCidr(networkOf(ip)), 'neq'),
+          x.masquerade(),
+        ],
+        comment: comment(owner),
+      });
+    }
+  });
+}
+
+/** Removes rules of `masq_checks` that `stale` picks, and the table with the last of them. */
+async function removeNftables({ netfilter }: Side, stale: (comment: string) => boolean): Promise<void> {
+  if ((await netfilter.rules(checks)).every((rule) => !stale(rule.comment ?? ''))) return;
+  await netfilter.update(async (transaction) => {
+    const rules = await netfilter.rules(checks);
+    const gone = rules.filter((rule) => stale(rule.comment ?? ''));
+    if (gone.length === 0) return;
+    if (gone.length === rules.length) transaction.deleteTable(table);
+    else for (const { handle } of gone) transaction.deleteRule({ ...checks, handle: handle ?? 0 });
+  });
+}
+
+const POSTROUTING = 'POSTROUTING';
+const multicast = { ip: '224.0.0.0/4', ip6: 'ff00::/8' } as const;
+
+function iptablesComment({ name, containerId }: Masqueraded): string {
+  return commentMatch(`name: ${JSON.stringify(name)} id: ${JSON.stringify(containerId)}`);
+}
+
+async function setUpIptables({ namespace }: Side, owner: Masqueraded, ips: readonly Cidr[]): Promise<void> {
+  const chain = chainName(owner.name, owner.containerId);
+  const match = iptablesComment(owner);
+  for (const family of ['ip', 'ip6'] as const) {
+    const own = ips.filter((ip) => familyOf(ip) === (family === 'ip' ? IPV4 : IPV6));
+    if (own.length === 0) continue;
+    const nat = await IptablesTable.load(namespace, family, 'nat');
+    nat.ensureChain(chain);
+    for (const ip of own) {
+      nat.ensure(chain, `-d ${formatCidr(networkOf(ip))} ${match} -j ACCEPT`);
+      nat.ensure(chain, `! -d ${multicast[family]} ${match} -j MASQUERADE`);
+      const host = `${formatAddress(ip.address)}/${ip.address.bits}`;
+      nat.ensure(POSTROUTING, `-s ${host} ${match} -j ${chain}`);
+    }
+    await nat.commit();
+  }
+}
+
+async function removeIptables(side: Side, owner: Masqueraded): Promise<void> {
+  const chain = chainName(owner.name, owner.containerId);
+  for (const family of ['ip', 'ip6'] as const) {
+    if (!(await mayHaveChain(side, family, 'nat', chain))) continue;
+    const nat = await IptablesTable.load(side.namespace, family, 'nat');
+    nat.deleteWhere(POSTROUTING, (rule) => rule.endsWith(` -j ${chain}`));
+    nat.deleteChain(chain);
+    await nat.commit();
+  }
+}
+
+/** Can a chain be there? Asks the kernel, which is quicker than starting iptables to find out. */
+export async function mayHaveChain(side: Side, family: IptablesFamily, tableName: string, chain: string): Promise<boolean> {
+  if (!iptablesInstalled(family)) return false;
+  const chains = await side.netfilter.chains({ family, table: tableName });
+  return chains.some(({ name }) => name === chain) || legacyTables(family).includes(tableName);
+}
+
+/** Takes an attachment's rules away, of whichever backend, known by their comments. */
+export async function tearDownMasquerade(host: Side, owner: Masqueraded): Promise<void> {
+  const prefix = instance(owner);
+  await removeNftables(host, (text) => text.startsWith(prefix));
+  await removeIptables(host, owner);
+}
+
+/** Takes the rules of a network's attachments away that are not valid any more. */
+export async function collectMasquerade(host: Side, name: string, valid: readonly ValidAttachment[]): Promise<void> {
+  const network = hash(name, 16);
+  const known = new Set(valid.map(({ containerID, ifname }) => instance({ name, containerId: containerID, ifname })));
+  const stale = (text: string): boolean => text.startsWith(`${network}-`) && !known.has(text.split(',')[0] ?? '');
+  await removeNftables(host, stale);
+  const chains = new Set(valid.map(({ containerID }) => chainName(name, containerID)));
+  const mark = `--comment "name: \\"${name}\\" id: `;
+  for (const family of ['ip', 'ip6'] as const) {
+    if (!iptablesInstalled(family)) continue;
+    if ((await host.netfilter.chains({ family, table: 'nat' })).length === 0 && !legacyTables(family).includes('nat')) continue;
+    const nat = await IptablesTable.load(host.namespace, family, 'nat');
+    for (const rule of [...nat.rules(POSTROUTING)]) {
+      const chain = / -j (CNI-[0-9a-f]{24})$/.exec(rule)?.[1];
+      if (chain === undefined || !rule.includes(mark) || chains.has(chain)) continue;
+      nat.delete(POSTROUTING, rule);
+      if (!nat.rules(POSTROUTING).some((other) => other.endsWith(` -j ${chain}`))) nat.deleteChain(chain);
+    }
+    await nat.commit();
+  }
+}

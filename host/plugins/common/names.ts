@@ -1,0 +1,27 @@
+import { createHash, randomBytes } from 'node:crypto';
+
+/** The first `length` hexadecimal digits of a SHA-512, as the reference's plugins name things. */
+export function hash(text: string, length: number): string {
+  return createHash('sha512').update(text).digest('hex').slice(0, length);
+}
+
+/** Characters of an iptables chain's name. */
+const CHAIN_LENGTH = 28;
+
+/** The iptables chain of an attachment. */
+export function chainName(network: string, containerId: string): string {
+  const prefix = 'CNI-';
+  return prefix + hash(network + containerId, CHAIN_LENGTH - prefix.length);
+}
+
+/** A name for the host's end of a veth pair. */
+export function vethName(): string {
+  return `veth${randomBytes(4).toString('hex')}`;
+}
+
+/** A locally administered unicast address. */
+export function randomMac(): string {
+  const bytes = randomBytes(6);
+  bytes[0] = ((bytes[0] as number) & 0xfe) | 0x02;
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
+}

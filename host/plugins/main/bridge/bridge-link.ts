@@ -1,0 +1,79 @@
+import { CniError, errorCodes } from '../../../cni/errors.js';
+import type { Side } from '../../../cni/plugin.js';
+import { NetlinkError } from '../../../netlink/errors.js';
+import type { Link } from '../../../network/links.js';
+import { withHostLock } from '../../common/host-lock.js';
+import { randomMac } from '../../common/names.js';
+import type { BridgeSettings } from './config.js';
+
+/** The alias of bridges that this plugin made, which go with their last port. */
+const ALIAS = 'made by CNI for its ports';
+
+function failed(what: string, error: unknown): CniError {
+  const reason = error instanceof Error ? error.message : String(error);
+  return new CniError(errorCodes.internal, `${what}: ${reason}`, '', { cause: error });
+}
+
+/** The bridge of a config: the one that is there, or a new one. One that is there is only told to be promiscuous and up. */
+export async function ensureBridge(host: Side, settings: BridgeSettings): Promise<Link> {
+  const { bridge: name, mtu, promiscMode, vlanFiltering } = settings;
+  const { links } = host.network;
+  let link = await links.find(name);
+  if (link === undefined) {
+    try {
+      await links.create({
+        ifname: name,
+        kind: 'bridge',
+        up: true,
+        ifalias: ALIAS,
+        // an address of its own stays, whatever ports come and go
+        address: randomMac(),
+        ...(mtu > 0 ? { mtu } : {}),
+        ...(promiscMode ? { promisc: true } : {}),
+        ...(vlanFiltering ? { data: { vlanFiltering: 1 } } : {}),
+      });
+    } catch (error) {
+      if (!(error instanceof NetlinkError) || error.code !== 'EEXIST') {
+        throw failed(`failed to create bridge "${name}"`, error);
+      }
+    }
+    link = await links.get(name);
+    host.namespace.sysctl.ensure(`net/ipv6/conf/${name}/accept_ra`, 0);
+  }
+  if (link.kind !== 'bridge') {
+    throw new CniError(errorCodes.internal, `failed to create bridge "${name}": "${name}" already exists but is not a bridge`);
+  }
+  if (!link.up || (promiscMode && !link.flags.includes('promisc'))) {
+    await links.change(link.index, { up: true, ...(promiscMode ? { promisc: true } : {}) });
+  }
+  return link;
+}
+
+/** Runs `work`, which may make the bridge or give it ports, while nobody removes it. */
+export function withBridge<T>(host: Side, work: () => Promise<T>): Promise<T> {
+  return withHostLock(host.namespace, work);
+}
+
+/** Deletes a bridge that this plugin made when its last port is gone. */
+export async function removeUnusedBridge(host: Side, name: string): Promise<void> {
+  const { links } = host.network;
+  const link = await links.find(name);
+  if (link === undefined || link.kind !== 'bridge' || link.ifalias !== ALIAS) return;
+  await withBridge(host, async () => {
+    const ports = await links.list({ master: link.index });
+    if (ports.every(({ ifalias }) => ifalias === vlanGatewayAlias(name))) {
+      for (const port of ports) await links.delete(port.index);
+      await links.delete(link.index);
+    }
+  });
+}
+
+/** The name of the interface that a gateway in a VLAN has on the host. */
+export function vlanInterfaceName(bridge: string, vlan: number): string {
+  return `${bridge}.${vlan}`;
+}
+
+/** The alias of the port behind which a VLAN's gateway stands, and which serves only the other ports. */
+export function vlanGatewayAlias(bridge: string): string {
+  return `vlan gateway of ${bridge}`;
+}

@@ -1,0 +1,191 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CniError, errorCodes } from '../../../cni/errors.js';
+import { type AttachmentRequest, definePlugin, type GcRequest } from '../../../cni/plugin.js';
+import type { Dns, Interface, Result } from '../../../cni/result.js';
+import { NetlinkError } from '../../../netlink/errors.js';
+import type { Link } from '../../../network/links.js';
+import { cidrOf, configureInterface, enableForwarding } from '../../common/interface.js';
+import { collectMasquerade, setUpMasquerade, tearDownMasquerade } from '../../common/masquerade.js';
+import { randomMac, vethName } from '../../common/names.js';
+import { setUpSpoofCheck, tearDownSpoofCheck } from '../../common/spoof-check.js';
+import { everyStep, type Undo, undoing } from '../../common/undo.js';
+import { ensureBridge, removeUnusedBridge, withBridge } from './bridge-link.js';
+import { checkAttachment } from './check.js';
+import { type BridgeConfig, type BridgeSettings, bridgeShape, checkConflicts, settingsOf } from './config.js';
+import { addGatewayAddresses, defaultRoutes, ensureVlanInterface, withGateways } from './gateway.js';
+import { setPortFlags, setPortVlans } from './port.js';
+
+type Request = AttachmentRequest<BridgeConfig>;
+
+const NAME_ATTEMPTS = 10;
+const CONTAINER_INDEX = 2;
+
+/** Makes the veth pair: the host's end up and a port of the bridge, the container's end born in the sandbox. */
+async function createPair(request: Request, bridge: Link, mac: string, mtu: number): Promise<Link> {
+  const { host, sandbox, ifname } = request;
+  const size = mtu > 0 ? { mtu } : {};
+  for (let attempt = 1; ; attempt++) {
+    const name = vethName();
+    try {
+      return await host.network.links.createAndGet({
+        ifname: name,
+        kind: 'veth',
+        up: true,
+        master: bridge.index,
+        ...size,
+        peer: { ifname, address: mac, namespace: sandbox.namespace, ...size },
+      });
+    } catch (error) {
+      if (!(error instanceof NetlinkError)) throw error;
+      if (error.code !== 'EEXIST') {
+        throw new CniError(errorCodes.internal, `failed to make veth pair: ${error.message}`, '', { cause: error });
+      }
+      if ((await sandbox.network.links.find(ifname)) !== undefined) {
+        throw new CniError(errorCodes.internal, `container veth name ("${ifname}") peer provided ("${name}") already exists`);
+      }
+      if (attempt === NAME_ATTEMPTS) throw new CniError(errorCodes.internal, 'failed to find a unique veth name');
+    }
+  }
+}
+
+const UP_TIMEOUT = 2500;
+
+/** The bridge forwards nothing to a port until the kernel has seen that both ends are up. */
+async function waitUntilUp({ host }: Request, port: Link): Promise<Link> {
+  const end = performance.now() + UP_TIMEOUT;
+  for (let pause = 1; ; pause = Math.min(pause * 2, 100)) {
+    const link = await host.network.links.get(port.index);
+    if (link.operstate === 'up') return link;
+    if (performance.now() > end) {
+      throw new CniError(errorCodes.internal, `bridge port in error state: ${link.operstate ?? 'unknown'}`);
+    }
+    await sleep(pause);
+  }
+}
+
+/** What the container's end needs before it is up. */
+function tuneContainerEnd({ sandbox, ifname }: Request, { enabledad }: BridgeSettings): void {
+  const { sysctl } = sandbox.namespace;
+  if (enabledad) sysctl.ensure(`net/ipv6/conf/${ifname}/enhanced_dad`, 1);
+  sysctl.ensure(`net/ipv6/conf/${ifname}/accept_dad`, enabledad ? 1 : 0);
+  sysctl.ensure(`net/ipv4/conf/${ifname}/arp_notify`, 1);
+}
+
+/** Addresses, routes and gateway of an attachment whose IPAM gave it addresses. */
+async function configureLayer3(request: Request, settings: BridgeSettings, bridge: Link, given: Result, undo: Undo): Promise<Result & { gateway?: Link }> {
+  const { host, sandbox, ifname } = request;
+  const ips = withGateways(given.ips ?? [], settings, CONTAINER_INDEX);
+  const routes = [...(given.routes ?? []), ...defaultRoutes(ips, given.routes ?? [], settings)];
+  tuneContainerEnd(request, settings);
+  await configureInterface(sandbox, ifname, ips, routes);
+  let gateway: Link | undefined;
+  if (settings.isGateway) {
+    if (settings.vlan !== 0) gateway = await ensureVlanInterface(host, bridge, settings.vlan);
+    await addGatewayAddresses(host, gateway ?? bridge, ips, settings);
+    enableForwarding(host, ips);
+  }
+  if (settings.ipMasq) {
+    undo.push(() => tearDownMasquerade(host, request));
+    await setUpMasquerade(host, request, ips.map(cidrOf), settings.ipMasqBackend);
+  }
+  return { ...given, ips, routes, ...(gateway === undefined ? {} : { gateway }) };
+}
+
+function dnsOf({ config }: Request, given: Dns | undefined): Dns | undefined {
+  const own = config.dns;
+  return own !== undefined && Object.keys(own).length > 0 ? (own as Dns) : given;
+}
+
+async function add(request: Request): Promise<Result> {
+  const settings = settingsOf(request);
+  const { host, sandbox, ipam, ifname } = request;
+  checkConflicts(settings, ipam.configured);
+  // a namespace that cannot be opened is found out before anything is made
+  const path = sandbox.namespace.path ?? sandbox.path;
+  return await undoing(request.log, async (undo) => {
+    let given: Result = {};
+    if (ipam.configured) {
+      given = await ipam.add();
+      undo.push(() => ipam.delete());
+      if ((given.ips ?? []).length === 0) throw new CniError(errorCodes.internal, 'IPAM plugin returned missing IP config');
+    }
+    const mac = settings.mac ?? randomMac();
+    const made = await withBridge(host, async () => {
+      undo.push(() => removeUnusedBridge(host, settings.bridge));
+      const bridge = await ensureBridge(host, settings);
+      const port = await createPair(request, bridge, mac, settings.mtu);
+      undo.push(() => host.network.links.delete(port.index));
+      return { bridge, port };
+    });
+    const { bridge, port } = made;
+    host.namespace.sysctl.ensure(`net/ipv6/conf/${port.ifname}/accept_ra`, 0);
+    await setPortFlags(host, port.ifname, settings);
+    await setPortVlans(host, port.ifname, port.index, settings);
+    if (settings.macspoofchk) {
+      undo.push(() => tearDownSpoofCheck(host, request));
+      await setUpSpoofCheck(host, request, port.ifname, mac);
+    }
+    let result: Result & { gateway?: Link } = given;
+    if (ipam.configured) result = await configureLayer3(request, settings, bridge, given, undo);
+    else if (!settings.disableContainerInterface) await sandbox.network.links.change(ifname, { up: true });
+    const seen = settings.disableContainerInterface ? port : await waitUntilUp(request, port);
+    const { gateway, ...rest } = result;
+    const interfaces: Interface[] = [
+      interfaceOf(await host.network.links.get(bridge.index)),
+      interfaceOf(seen),
+      { name: ifname, mac, sandbox: path },
+      ...(gateway === undefined ? [] : [interfaceOf(gateway)]),
+    ];
+    const dns = dnsOf(request, given.dns);
+    const { dns: _given, ...plain } = rest;
+    return { ...plain, interfaces, ...(dns === undefined ? {} : { dns }) };
+  });
+}
+
+function interfaceOf({ ifname, address }: Link): Interface {
+  return { name: ifname, ...(address === undefined ? {} : { mac: address }) };
+}
+
+async function remove(request: Request): Promise<void> {
+  const { host, sandbox, ipam, ifname, config } = request;
+  await everyStep(
+    async () => {
+      if (sandbox.exists) await sandbox.network.links.delete(ifname);
+    },
+    async () => {
+      if (ipam.configured) await ipam.delete();
+    },
+    () => tearDownMasquerade(host, request),
+    () => tearDownSpoofCheck(host, request),
+    () => removeUnusedBridge(host, config.bridge),
+  );
+}
+
+async function check(request: Request): Promise<void> {
+  await checkAttachment(request, settingsOf(request));
+}
+
+async function gc(request: GcRequest<BridgeConfig>): Promise<void> {
+  const { ipam, host, name, validAttachments, config } = request;
+  await everyStep(
+    async () => {
+      if (ipam.configured) await ipam.gc();
+    },
+    () => collectMasquerade(host, name, validAttachments),
+    () => removeUnusedBridge(host, config.bridge),
+  );
+}
+
+/** bridge: containers on a bridge of the host. */
+export const bridge = definePlugin<BridgeConfig>({
+  type: 'bridge',
+  config: bridgeShape,
+  configError: 'failed to load netconf',
+  add,
+  delete: remove,
+  check,
+  gc,
+  async status({ ipam }) {
+    if (ipam.configured) await ipam.status();
+  },
+});

@@ -1,0 +1,47 @@
+import { object, optional, type Read, record } from '../../cni/config.js';
+import { CniError, errorCodes } from '../../cni/errors.js';
+import { type AttachmentRequest, definePlugin } from '../../cni/plugin.js';
+import type { Result } from '../../cni/result.js';
+
+const loopbackShape = object({ ipam: optional(record) });
+type LoopbackConfig = Read<typeof loopbackShape>;
+type Request = AttachmentRequest<LoopbackConfig>;
+
+const LOOPBACK = 'lo';
+
+async function add({ sandbox, prevResult }: Request): Promise<Result> {
+  const { links, addresses } = sandbox.network;
+  await links.change(LOOPBACK, { up: true });
+  const ips: Result['ips'] = [];
+  for (const family of ['inet', 'inet6'] as const) {
+    const present = await addresses.list({ device: LOOPBACK, family });
+    const foreign = present.find(({ address }) => !address.startsWith('127.') && address !== '::1/128');
+    if (foreign !== undefined) {
+      const address = foreign.address.split('/')[0];
+      throw new CniError(errorCodes.internal, `loopback interface found with non-loopback address "${address}"`);
+    }
+    const [first] = present;
+    if (first !== undefined) ips.push({ address: first.address, interface: 0 });
+  }
+  if (prevResult !== undefined) return prevResult;
+  return { interfaces: [{ name: LOOPBACK, mac: '00:00:00:00:00:00', sandbox: sandbox.path }], ips };
+}
+
+async function remove({ sandbox }: Request): Promise<void> {
+  if (sandbox.exists) await sandbox.network.links.change(LOOPBACK, { up: false });
+}
+
+async function check({ sandbox }: Request): Promise<void> {
+  if (!(await sandbox.network.links.get(LOOPBACK)).up) throw new CniError(errorCodes.internal, 'loopback interface is down');
+}
+
+/** loopback: sets the sandbox's `lo` up. */
+export const loopback = definePlugin<LoopbackConfig>({
+  type: 'loopback',
+  config: loopbackShape,
+  configError: 'failed to parse network config',
+  currentShape: true,
+  add,
+  delete: remove,
+  check,
+});
