@@ -16,10 +16,11 @@ import type {
   Plugin,
   PluginLookup,
   Request,
+  Sandbox,
+  Side,
   ValidAttachment,
 } from './plugin.js';
 import { formatResult, parsePrevResult, type Result, toJson } from './result.js';
-import { Host, NetnsSandbox } from './sides.js';
 import { allVersions, atLeast, currentVersion, defaultVersion } from './version.js';
 
 type Json = Record<string, unknown>;
@@ -101,12 +102,14 @@ async function perform(
     return undefined;
   }
 
-  const host = new Host();
   const own = isOwnNamespace(environment);
   if (own && command === 'ADD') throw ownNamespace();
-  const sandbox = new NetnsSandbox(own ? '' : environment.netns);
+  const netns = own ? '' : environment.netns;
+  // the network API takes longer to load than a plugin without it takes to run
+  const sides = plugin.usesNetwork === false ? undefined : (await import('./sides.js')).openSides(netns);
+  const { host, sandbox } = sides ?? withoutNetwork(plugin.type, netns);
   const delegate: Delegate = async (type, change = {}) => {
-    const delegated = { ...environment, netns: sandbox.path, ...change.environment };
+    const delegated = { ...environment, netns, ...change.environment };
     const input = change.config === undefined ? text : JSON.stringify(change.config);
     const bundled = options.bundled?.(type);
     if (bundled !== undefined) {
@@ -142,9 +145,18 @@ async function perform(
     if (own) throw ownNamespace();
     return output;
   } finally {
-    host.close();
-    sandbox.close();
+    sides?.close();
   }
+}
+
+function withoutNetwork(type: string, path: string): { host: Side; sandbox: Sandbox } {
+  const missing = (): never => {
+    throw new CniError(errorCodes.internal, `plugin ${type} is defined with usesNetwork: false`);
+  };
+  const parts = { namespace: { get: missing }, network: { get: missing }, netfilter: { get: missing } };
+  const host = Object.defineProperties({}, parts) as Side;
+  const sandbox = Object.defineProperties({ path }, { ...parts, exists: { get: missing } }) as Sandbox;
+  return { host, sandbox };
 }
 
 async function operate(

@@ -37,14 +37,14 @@ class LazySide implements Side {
 }
 
 /** The namespace that the plugin works from. */
-export class Host extends LazySide {
+class Host extends LazySide {
   constructor() {
     super(() => Namespace.current());
   }
 }
 
 /** The container's namespace. */
-export class NetnsSandbox extends LazySide implements Sandbox {
+class NetnsSandbox extends LazySide implements Sandbox {
   readonly path: string;
   constructor(path: string) {
     super(() => {
@@ -70,4 +70,18 @@ export class NetnsSandbox extends LazySide implements Sandbox {
       throw error;
     }
   }
+}
+
+/** Both sides of a call, to be closed when it is done. */
+export function openSides(netns: string): { host: Side; sandbox: Sandbox; close(): void } {
+  const host = new Host();
+  const sandbox = new NetnsSandbox(netns);
+  return {
+    host,
+    sandbox,
+    close: () => {
+      host.close();
+      sandbox.close();
+    },
+  };
 }
