@@ -23,7 +23,25 @@ if (positionals.length !== 1) {
   console.error('usage: import-ynl.mjs [--definition MODULE] [--only operation,…] FILE.yaml');
   process.exit(2);
 }
-const specification = parse(readFileSync(positionals[0], 'utf8'));
+const specification = read(positionals[0]);
+
+function read(file) {
+  let found;
+  try {
+    found = parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    fail(`${file}: ${error.message}`);
+  }
+  if (!Array.isArray(found?.['attribute-sets']) || !Array.isArray(found.operations?.list)) {
+    fail(`${file}: not a YNL specification: expected 'attribute-sets' and 'operations' with a 'list'`);
+  }
+  return found;
+}
+
+function fail(message) {
+  console.error(`import-ynl: ${message}`);
+  process.exit(1);
+}
 const generic = (specification.protocol ?? 'genetlink').startsWith('genetlink');
 
 const camel = (name) => name.replace(/[-_ ]+([a-zA-Z0-9])/g, (_, letter) => letter.toUpperCase());
@@ -45,7 +63,11 @@ function identifier(name, suffix) {
 }
 const identifiers = new Map();
 for (const one of definitions.values()) {
-  if (one.type !== 'const') identifiers.set(`definition ${one.name}`, identifier(one.name, one.type === 'struct' ? 'Struct' : 'Names'));
+  if (one.type !== 'const')
+    identifiers.set(
+      `definition ${one.name}`,
+      identifier(one.name, one.type === 'struct' ? 'Struct' : 'Names'),
+    );
 }
 
 function members({ type, entries, 'value-start': start }) {
@@ -79,6 +101,18 @@ function namesOf(name) {
   return id;
 }
 
+/** The names of a flag word's bits: those of an enumeration count bits. */
+function masksOf(name) {
+  const one = definitions.get(name);
+  if (one.type === 'flags') return namesOf(name);
+  const id = `${identifiers.get(`definition ${name}`)}Flags`;
+  emit(`flags ${name}`, () => {
+    const lines = members(one).map(([member, number]) => `  ${key(String(member))}: ${2 ** number},`);
+    return `export const ${id} = {\n${lines.join('\n')}\n} as const;\n`;
+  });
+  return id;
+}
+
 /* Types */
 
 const integers = { u8: 1, u16: 1, u32: 1, u64: 1, s8: 1, s16: 1, s32: 1, s64: 1 };
@@ -91,17 +125,17 @@ function integer(type, bigEndian) {
 
 function named(base, fact) {
   const one = definitions.get(fact.enum);
-  if (one === undefined || base.endsWith('64') || base === 'uint' || base === 'sint') return base;
-  const as = one.type === 'flags' || fact['enum-as-flags'] ? 'flags' : 'enumeration';
-  need(as);
-  if (as === 'flags' && one.type !== 'flags') {
-    const id = `${identifiers.get(`definition ${fact.enum}`)}Flags`;
-    emit(`flags ${fact.enum}`, () => {
-      const lines = members(one).map(([member, number]) => `  ${key(String(member))}: ${2 ** number},`);
-      return `export const ${id} = {\n${lines.join('\n')}\n} as const;\n`;
-    });
-    return `flags(${base}, ${id})`;
+  if (one === undefined || base === 'uint' || base === 'sint') return base;
+  const isFlags = one.type === 'flags' || fact['enum-as-flags'];
+  if (base.endsWith('64')) {
+    // the language names numbers of up to 32 bits; no flags beyond them are known
+    if (!isFlags || base !== 'u64') return base;
+    need('flags', 'u32', 'mask64');
+    return `flags(mask64, ${masksOf(fact.enum)})`;
   }
+  const as = isFlags ? 'flags' : 'enumeration';
+  need(as);
+  if (as === 'flags') return `flags(${base}, ${masksOf(fact.enum)})`;
   return `${as}(${base}, ${namesOf(fact.enum)})`;
 }
 
@@ -113,7 +147,10 @@ function structOf(name) {
     let pads = 0;
     const bare = one.members.filter((member) => member.type !== 'pad').map((member) => member.name);
     const prefix = bare[0]?.match(/^[a-z0-9]+[-_]/)?.[0] ?? '';
-    const drop = prefix !== '' && bare.length > 1 && bare.every((member) => member.startsWith(prefix) && /^[a-z]/.test(member.slice(prefix.length)));
+    const drop =
+      prefix !== '' &&
+      bare.length > 1 &&
+      bare.every((member) => member.startsWith(prefix) && /^[a-z]/.test(member.slice(prefix.length)));
     const lines = one.members.map((member) => {
       if (member.type === 'pad') {
         need('pad');
@@ -161,6 +198,16 @@ const sets = new Map(specification['attribute-sets'].map((set) => [set.name, set
 const subMessages = new Map((specification['sub-messages'] ?? []).map((one) => [one.name, one]));
 /** Sets on the way down: a reference back to one of them closes a circle. */
 const open = new Set();
+/** The set whose attribute is being described. */
+let current;
+
+/** Attributes, times messages that have them, from which a set's type gets a name. */
+const MANY = 200;
+const usesOf = (root) =>
+  specification.operations.list.filter((operation) => {
+    const set = operation['attribute-set'];
+    return set !== undefined && rootOf(set) === root;
+  }).length;
 
 function rootOf(name) {
   const set = sets.get(name);
@@ -179,16 +226,36 @@ function setOf(name) {
     const lines = [];
     let next = 1;
     for (const fact of sets.get(root).attributes) {
+      current = sets.get(root);
       const number = fact.value ?? next;
       next = number + 1;
       if (['pad', 'unused', 'undefined'].includes(fact.type)) continue;
       lines.push(`  ${key(camel(fact.name))}: [${number}, ${attributeType(fact)}],`);
     }
     open.delete(root);
-    return `export const ${id} = attributeSet('${root.replace(/-attrs$/, '')}', {\n${lines.join('\n')}\n});\n`;
+    let values = '';
+    if (chooses(root)) {
+      need('DecodedSet', 'AcceptedSet');
+      values = `export interface ${valueName(id)} extends DecodedSet<typeof ${id}> {}
+export interface ${valueName(id)}Input extends AcceptedSet<typeof ${id}> {}
+`;
+    }
+    const text = `attributeSet('${root.replace(/-attrs$/, '')}', {\n${lines.join('\n')}\n});\n`;
+    if (lines.length * usesOf(root) < MANY) return `export const ${id} = ${text}${values}`;
+    // a name keeps TypeScript from spelling the type out for each message
+    const type = id.charAt(0).toUpperCase() + id.slice(1);
+    return `const ${id}Described = ${text}
+type ${type}Type = typeof ${id}Described;
+export interface ${type} extends ${type}Type {}
+export const ${id}: ${type} = ${id}Described;
+${values}`;
   });
   return id;
 }
+
+/** Does one of its attributes depend on another? Such a set has many types, so that its values get a name. */
+const chooses = (root) => sets.get(root).attributes.some(({ type }) => type === 'sub-message');
+const valueName = (id) => id.charAt(0).toUpperCase() + id.slice(1).replace(/(Attributes)?(Set)?$/, 'Values');
 
 function nestOf(name) {
   if (open.has(rootOf(name))) {
@@ -197,7 +264,10 @@ function nestOf(name) {
   }
   const id = setOf(name);
   need('nest');
-  return `nest(${id})`;
+  if (!chooses(rootOf(name))) return `nest(${id})`;
+  need('Type', 'NestType');
+  const type = valueName(id);
+  return `nest(${id}) as Type<${type}, ${type}Input, NestType>`;
 }
 
 function attributeType(fact) {
@@ -223,6 +293,12 @@ function binaryType(fact) {
     need('array');
     return `array(${integer(sub, fact['byte-order'] === 'big-endian')})`;
   }
+  const exact = fact.checks?.['exact-len'];
+  const length = definitions.get(exact)?.value ?? exact;
+  if (Number.isInteger(length)) {
+    need('bytes');
+    return `bytes(${length})`;
+  }
   need('binary');
   return 'binary';
 }
@@ -245,13 +321,16 @@ function plainType(fact) {
       return type;
     case 'bitfield32':
       need('bitfield32');
-      return `bitfield32(${definitions.has(fact.enum) ? namesOf(fact.enum) : '{}'})`;
+      return `bitfield32(${definitions.has(fact.enum) ? masksOf(fact.enum) : '{}'})`;
     case 'nest':
       return nestOf(fact['nested-attributes']);
     case 'indexed-array': {
       need('indexed');
       const sub = fact['sub-type'];
-      const element = sub === 'nest' ? nestOf(fact['nested-attributes']) : plainType({ ...fact, type: sub, 'sub-type': undefined });
+      const element =
+        sub === 'nest'
+          ? nestOf(fact['nested-attributes'])
+          : plainType({ ...fact, type: sub, 'sub-type': undefined });
       return `indexed(${element})`;
     }
     case 'nest-type-value': {
@@ -266,6 +345,11 @@ function plainType(fact) {
 }
 
 function choiceOf(fact) {
+  if (!current.attributes.some(({ name }) => name === fact.selector)) {
+    // the language chooses by an attribute of the same set, not by one of a set around it
+    need('binary');
+    return 'binary';
+  }
   need('choice');
   const variants = [];
   for (const format of subMessages.get(fact['sub-message']).formats) {
@@ -312,7 +396,9 @@ for (const operation of specification.operations.list) {
     nextRequest = requestNumber + 1;
   }
   if (only !== undefined && !only.includes(operation.name)) continue;
-  const set = operation['attribute-set'] ?? sets.get(operation.notify)?.name ??
+  const set =
+    operation['attribute-set'] ??
+    sets.get(operation.notify)?.name ??
     specification.operations.list.find((other) => other.name === operation.notify)?.['attribute-set'];
   const entry = { set, header: operation['fixed-header'] ?? specification.operations['fixed-header'] };
   if (replyNumber !== undefined && replyNumber !== requestNumber) {
@@ -330,7 +416,14 @@ const all = generic
 const lines = all.map(([name, { set, header, number }]) => {
   const attributes = set === undefined ? 'noAttributes' : setOf(set);
   if (set === undefined) need('noAttributes', 'attributeSet');
-  const struct = header === undefined ? (generic ? 'genlmsghdr' : 'noHeader') : generic ? withHeader(header) : structOf(header);
+  const struct =
+    header === undefined
+      ? generic
+        ? 'genlmsghdr'
+        : 'noHeader'
+      : generic
+        ? withHeader(header)
+        : structOf(header);
   if (struct === 'noHeader') need('struct', 'noHeader');
   if (struct === 'genlmsghdr') need('genlmsghdr');
   return `    ${key(camel(name))}: { number: ${number}, header: ${struct}, attributes: ${attributes} },`;
@@ -339,7 +432,10 @@ const lines = all.map(([name, { set, header, number }]) => {
 function withHeader(name) {
   need('genlmsghdr', 'struct');
   const id = structOf(name);
-  emit(`header ${name}`, () => `const ${id}Message = struct('${name}', { ...genlmsghdr.fields, ...${id}.fields });\n`);
+  emit(
+    `header ${name}`,
+    () => `const ${id}Message = struct('${name}', { ...genlmsghdr.fields, ...${id}.fields });\n`,
+  );
   return `${id}Message`;
 }
 
@@ -347,9 +443,15 @@ need('family');
 const protocol = generic ? 'generic' : specification.protonum === 12 ? 'netfilter' : 'route';
 const version = specification.version === undefined ? '' : `  version: ${specification.version},\n`;
 const extra = [];
+if (used.delete('mask64'))
+  extra.push(
+    '/** 64 bits of which only the lower 32 have names. */\nconst mask64 = u64 as unknown as typeof u32;\n',
+  );
 if (used.delete('noAttributes')) extra.push("const noAttributes = attributeSet('none', {});\n");
 if (used.delete('noHeader')) extra.push("const noHeader = struct('none', {});\n");
-const types = ['AttributeSet', 'DecodedSet', 'AcceptedSet'].filter((word) => used.delete(word));
+const types = ['AcceptedSet', 'AttributeSet', 'DecodedSet', 'NestType', 'Type'].filter((word) =>
+  used.delete(word),
+);
 const genlmsghdr = used.delete('genlmsghdr');
 const imports = [...types.map((word) => `type ${word}`), ...[...used].sort()];
 console.log(`/** Imported from the facts of the kernel's YNL specification ${basename(positionals[0])} by scripts/import-ynl.mjs. */

@@ -19,7 +19,6 @@ interface Recording {
     setup: string;
     message: keyof typeof tc.messages;
     hex: string[];
-    tc: unknown;
   }[];
 }
 
