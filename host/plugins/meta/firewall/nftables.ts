@@ -1,0 +1,143 @@
+import type { Expression } from '../../../netfilter/expressions.js';
+import * as x from '../../../netfilter/expressions.js';
+import { wrong } from '../../common/check.js';
+import { hash } from '../../common/names.js';
+import { type Backend, type Ingress, isIpv6, type Owner } from './backend.js';
+
+/*
+ *   table inet cni_firewall
+ *     chain forward    base chain at the filter hook: jumps to isolation, then attachments
+ *     chain isolation  what ingress policies forbid, a few rules for each bridge
+ *     chain attachments  two rules for each address
+ *
+ * An accept here ends this table only: another table's chain at the same hook may still drop the packet. Where the
+ * host's rules are in iptables, the iptables backend is the one that helps.
+ */
+
+const table = { family: 'inet', table: 'cni_firewall' } as const;
+const forward = { ...table, chain: 'forward' } as const;
+const isolation = { ...table, chain: 'isolation' } as const;
+const attachments = { ...table, chain: 'attachments' } as const;
+
+const FILTER = 0;
+const COMMENT_LENGTH = 128;
+
+function instance({ name, containerId, ifname }: Owner): string {
+  return `${hash(name, 16)}-${hash(`${ifname}:${containerId}`, 16)}`;
+}
+
+function comment(owner: Owner): string {
+  const { name, containerId, ifname } = owner;
+  return `${instance(owner)}, net: ${name}, if: ${ifname}, id: ${containerId}`.replaceAll('"', '').slice(0, COMMENT_LENGTH);
+}
+
+const IPV4 = 2;
+const IPV6 = 10;
+const protocolOf = (address: string): Expression[] => x.nfproto(isIpv6(address) ? IPV6 : IPV4);
+
+/** Rules of one address: what answers it may come in, and what it sends may go out. */
+function rulesOf(address: string): Expression[][] {
+  return [
+    [...protocolOf(address), ...x.destination(address), ...x.connectionState('established', 'related'), x.accept()],
+    [...protocolOf(address), ...x.source(address), x.accept()],
+  ];
+}
+
+/** Comments by which a bridge's isolation rules are known. */
+const between = (bridge: string): string => `from ${bridge} to other bridges with a policy`;
+const within = (bridge: string): string => `between containers on ${bridge}`;
+
+const BRIDGES = 'bridges';
+const NAME_LENGTH = 16;
+/** nft's number for the type of a link's name, for its listings. */
+const IFNAME_TYPE = 41;
+
+function nameKey(name: string): Uint8Array {
+  const key = new Uint8Array(NAME_LENGTH);
+  key.set(new TextEncoder().encode(name).subarray(0, NAME_LENGTH - 1));
+  return key;
+}
+
+function isolationRules({ policy, bridge }: Ingress): { comment: string; expressions: Expression[] }[] {
+  const others = [...x.iifname(bridge), ...x.oifname(bridge, 'neq'), x.meta('oifname'), x.lookup(BRIDGES), x.drop()];
+  const rules = [{ comment: between(bridge), expressions: others }];
+  if (policy === 'isolated') {
+    rules.push({ comment: within(bridge), expressions: [...x.iifname(bridge), ...x.oifname(bridge), x.drop()] });
+  }
+  return rules;
+}
+
+/** Rules in a table of our own. */
+export const nftablesBackend: Backend = {
+  async add({ netfilter }, { owner, addresses, ingress }) {
+    const prefix = instance(owner);
+    await netfilter.update(async (transaction) => {
+      const rules = await netfilter.rules(table);
+      transaction
+        .addTable({ ...table, comment: 'Forwarding of CNI attachments' })
+        .addSet({ ...table, set: BRIDGES, keyLength: NAME_LENGTH, keyType: IFNAME_TYPE })
+        .addChain({ ...isolation })
+        .addChain({ ...attachments })
+        .addChain({ ...forward, type: 'filter', hook: 'forward', priority: FILTER, policy: 'accept' });
+      if (!rules.some(({ chain }) => chain === forward.chain)) {
+        for (const chain of [isolation.chain, attachments.chain]) {
+          transaction.addRule({ ...forward, expressions: [x.jump(chain)] });
+        }
+      }
+      for (const { chain, comment: old, handle } of rules) {
+        if (chain === attachments.chain && old?.startsWith(prefix)) {
+          transaction.deleteRule({ ...attachments, handle: handle ?? 0 });
+        }
+      }
+      for (const address of addresses) {
+        for (const expressions of rulesOf(address)) {
+          transaction.addRule({ ...attachments, expressions, comment: comment(owner) });
+        }
+      }
+      if (ingress === undefined) return;
+      transaction.addElements({ ...table, set: BRIDGES }, [{ key: nameKey(ingress.bridge) }]);
+      for (const rule of isolationRules(ingress)) {
+        if (rules.some((present) => present.comment === rule.comment)) continue;
+        transaction.addRule({ ...isolation, ...rule });
+      }
+    });
+  },
+
+  async remove({ netfilter }, { owner }) {
+    await removeWhere(netfilter, (text) => text.startsWith(instance(owner)));
+  },
+
+  async check({ netfilter }, { owner, addresses, ingress }) {
+    const rules = await netfilter.rules(table);
+    const own = rules.filter((rule) => rule.chain === attachments.chain && rule.comment === comment(owner));
+    if (own.length < addresses.length * 2) {
+      throw wrong(`expected ${addresses.length * 2} rules of ${comment(owner)} in table inet cni_firewall, found ${own.length}`);
+    }
+    for (const rule of ingress === undefined ? [] : isolationRules(ingress)) {
+      if (!rules.some((present) => present.comment === rule.comment)) {
+        throw wrong(`expected rule '${rule.comment}' in table inet cni_firewall not found`);
+      }
+    }
+  },
+
+  async collect({ netfilter }, network, valid) {
+    const prefix = `${hash(network, 16)}-`;
+    const known = new Set(valid.map(({ containerID, ifname }) => instance({ name: network, containerId: containerID, ifname })));
+    await removeWhere(netfilter, (text) => text.startsWith(prefix) && !known.has(text.split(',')[0] ?? ''));
+  },
+};
+
+/** Removes attachments' rules, and the table with the last of them. */
+async function removeWhere(
+  netfilter: Parameters<Backend['remove']>[0]['netfilter'],
+  stale: (comment: string) => boolean,
+): Promise<void> {
+  if ((await netfilter.rules(attachments)).every((rule) => !stale(rule.comment ?? ''))) return;
+  await netfilter.update(async (transaction) => {
+    const rules = await netfilter.rules(attachments);
+    const gone = rules.filter((rule) => stale(rule.comment ?? ''));
+    if (gone.length === 0) return;
+    if (gone.length === rules.length) transaction.deleteTable(table);
+    else for (const { handle } of gone) transaction.deleteRule({ ...attachments, handle: handle ?? 0 });
+  });
+}
