@@ -24,14 +24,13 @@ export async function ensureBridge(host: Side, settings: BridgeSettings): Promis
       await links.create({
         ifname: name,
         kind: 'bridge',
-        up: true,
-        ifalias: ALIAS,
         // an address of its own stays, whatever ports come and go
         address: randomMac(),
         ...(mtu > 0 ? { mtu } : {}),
-        ...(promiscMode ? { promisc: true } : {}),
         ...(vlanFiltering ? { data: { vlanFiltering: 1 } } : {}),
       });
+      // the kernel takes no alias with the creation
+      await links.change(name, { ifalias: ALIAS });
     } catch (error) {
       if (!(error instanceof NetlinkError) || error.code !== 'EEXIST') {
         throw failed(`failed to create bridge "${name}"`, error);
