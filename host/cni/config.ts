@@ -121,13 +121,3 @@ export const dnsShape = object({
   search: optional(array(string)),
   options: optional(array(string)),
 });
-
-export const routeShape = object({
-  dst: string,
-  gw: optional(string),
-  mtu: optional(integer),
-  advmss: optional(integer),
-  priority: optional(integer),
-  table: optional(integer),
-  scope: optional(integer),
-});

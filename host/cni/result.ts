@@ -1,5 +1,5 @@
 import { cidr, ipAddress } from './address.js';
-import { array, integer, object, optional, string } from './config.js';
+import { array, type Shape as ConfigShape, dnsShape, integer, object, optional, string } from './config.js';
 import { CniError, errorCodes } from './errors.js';
 
 /** A network interface that a plugin made or found. */
@@ -57,7 +57,7 @@ interface LegacyIp {
 }
 
 type Json = Record<string, unknown>;
-type Undefinable<T> = { [K in keyof T]: T[K] | undefined };
+type Loose<T> = { [K in keyof T]: T[K] | undefined };
 type Shape = 'legacy' | 'middle' | 'current';
 
 const shapes: Record<string, Shape> = {
@@ -98,7 +98,7 @@ function dnsOf(dns: unknown): Dns | undefined {
 }
 
 /** Zero means "not set" for these, as in the reference; `table` and `scope` may be zero. */
-function routeOf({ dst, gw, mtu, advmss, priority, table, scope }: Route): Route {
+function routeOf({ dst, gw, mtu, advmss, priority, table, scope }: Loose<Route>): Route {
   return defined({
     advmss: advmss || undefined,
     dst,
@@ -111,27 +111,22 @@ function routeOf({ dst, gw, mtu, advmss, priority, table, scope }: Route): Route
 }
 
 const ip = optional(ipAddress);
-const routesShape = optional(
-  array(
-    object({
-      dst: cidr,
-      gw: ip,
-      mtu: optional(integer),
-      advmss: optional(integer),
-      priority: optional(integer),
-      table: optional(integer),
-      scope: optional(integer),
-    }),
-  ),
-);
-const dnsKeys = optional(
-  object({
-    nameservers: optional(array(string)),
-    domain: optional(string),
-    search: optional(array(string)),
-    options: optional(array(string)),
-  }),
-);
+const routeKeys = object({
+  dst: cidr,
+  gw: ip,
+  mtu: optional(integer),
+  advmss: optional(integer),
+  priority: optional(integer),
+  table: optional(integer),
+  scope: optional(integer),
+});
+
+/** A route, in a result or in a config. */
+export const routeShape: ConfigShape<Route> = {
+  read: (value, path, faults) => routeOf(routeKeys.read(value, path, faults)),
+};
+const routesShape = optional(array(routeShape));
+
 const resultShape = object({
   interfaces: optional(
     array(
@@ -147,10 +142,10 @@ const resultShape = object({
   ),
   ips: optional(array(object({ address: cidr, gateway: ip, interface: optional(integer) }))),
   routes: routesShape,
-  dns: dnsKeys,
+  dns: optional(dnsShape),
 });
 const legacyIp = optional(object({ ip: cidr, gateway: ip, routes: routesShape }));
-const legacyResultShape = object({ ip4: legacyIp, ip6: legacyIp, dns: dnsKeys });
+const legacyResultShape = object({ ip4: legacyIp, ip6: legacyIp, dns: optional(dnsShape) });
 
 /** Reads a result of the version that it names, or of `assumed` when it names none. Throws CniError. */
 export function parseResult(value: unknown, assumed: string): Result {
@@ -164,19 +159,12 @@ export function parseResult(value: unknown, assumed: string): Result {
   return defined({
     interfaces: nonEmpty(interfaces?.map(interfaceOf)),
     ips: nonEmpty(ips) as IpConfig[] | undefined,
-    routes: nonEmpty((routes as Route[] | undefined)?.map(routeOf)),
+    routes: nonEmpty(routes),
     dns: dnsOf(dns),
   }) as Result;
 }
 
-function interfaceOf({
-  name,
-  mac,
-  mtu,
-  sandbox,
-  socketPath,
-  pciID,
-}: Partial<Undefinable<Interface>>): Interface {
+function interfaceOf({ name, mac, mtu, sandbox, socketPath, pciID }: Loose<Interface>): Interface {
   return defined({
     name: name ?? '',
     mac: mac || undefined,
@@ -196,7 +184,7 @@ function resultVersion(value: unknown, path: string): string | undefined {
 function fromLegacy(value: unknown): Result {
   const { ip4, ip6, dns } = legacyResultShape.read(value, 'result');
   const both = [ip4, ip6].filter((one) => one !== undefined);
-  const routes = both.flatMap((one) => (one.routes as Route[] | undefined) ?? []);
+  const routes = both.flatMap((one) => one.routes ?? []);
   return defined({
     ips: nonEmpty(both.map(({ ip: address, gateway }) => defined({ address, gateway }) as IpConfig)),
     routes: nonEmpty(routes.map(({ dst, gw }) => routeOf(defined({ dst, gw }) as Route))),

@@ -1,76 +1,108 @@
 import { CniError, errorCodes } from '../../../cni/errors.js';
-import { type AttachmentRequest, definePlugin, type GcRequest } from '../../../cni/plugin.js';
-import type { IpConfig, Result, Route } from '../../../cni/result.js';
+import { type AttachmentRequest, definePlugin, type GcRequest, type Request } from '../../../cni/plugin.js';
+import type { IpConfig, Result } from '../../../cni/result.js';
 import { type Address, formatAddress, formatCidr, isEqual, parseAddress } from '../../common/address.js';
 import { readResolvConf } from '../../common/resolv-conf.js';
-import { type Allocation, allocationOf, type HostLocalConfig, hostLocalShape } from './config.js';
-import { candidates, formatSet, includes, type RangeSet } from './range.js';
-import { type Owner, Store } from './store.js';
+import { allocationOf, dataDirOf, type HostLocalConfig, hostLocalShape } from './config.js';
+import { candidates, formatSet, includes, type Range, type RangeSet } from './range.js';
+import { type Lease, type Owner, ownedBy, Store } from './store.js';
 
 function unavailable(msg: string): CniError {
   return new CniError(errorCodes.internal, msg);
 }
 
-/** Takes one address of a set: the requested one that is in it, if any, else the next that is free. */
-function allocate(store: Store, index: number, set: RangeSet, owner: Owner, requested: Address[]): IpConfig {
-  const wanted = requested.findIndex((address) => set.some((range) => includes(range, address)));
-  if (wanted >= 0) {
-    const [address] = requested.splice(wanted, 1) as [Address];
-    const range = set.find((one) => includes(one, address)) as RangeSet[number];
-    if (isEqual(address, range.gateway))
-      throw unavailable(`requested ip ${formatAddress(address)} is subnet's gateway`);
-    if (!store.reserve(address, owner)) {
-      throw unavailable(
-        `requested IP address ${formatAddress(address)} is not available in range set ${formatSet(set)}`,
-      );
-    }
-    store.setLast(index, address);
-    return configOf(address, range);
-  }
-  for (const name of store.leasesOf(owner)) {
-    const address = parseAddress(name);
-    if (address !== undefined && set.some((range) => includes(range, address))) {
-      throw unavailable(
-        `${name} has been allocated to ${owner.containerId}, duplicate allocation is not allowed`,
-      );
-    }
-  }
-  for (const { address, range } of candidates(set, store.last(index))) {
-    if (!store.reserve(address, owner)) continue;
-    store.setLast(index, address);
-    return configOf(address, range);
-  }
-  throw unavailable(`no IP addresses available in range set: ${formatSet(set)}`);
+function covers(set: RangeSet, address: Address): Range | undefined {
+  return set.find((range) => includes(range, address));
 }
 
-function configOf(address: Address, { subnet, gateway }: RangeSet[number]): IpConfig {
+function configOf(address: Address, { subnet, gateway }: Range): IpConfig {
   return { address: formatCidr({ address, length: subnet.length }), gateway: formatAddress(gateway) };
 }
 
-function allocateAll(store: Store, { sets, requested }: Allocation, owner: Owner): IpConfig[] {
-  const left = [...requested];
-  const before = store.leasesOf(owner);
-  const ips: IpConfig[] = [];
-  try {
-    for (const [index, set] of sets.entries()) {
-      try {
-        ips.push(allocate(store, index, set, owner, left));
-      } catch (error) {
-        if (!(error instanceof CniError) || error.number !== errorCodes.internal) throw error;
-        throw unavailable(`failed to allocate for range ${index}: ${error.msg}`);
+/** All the addresses of one attachment: one of each range set, or none. */
+class Allocator {
+  readonly #store: Store;
+  readonly #owner: Owner;
+  readonly #requested: Address[];
+  /** What is leased before; the lock keeps it so. */
+  readonly #before: readonly Lease[];
+  readonly #taken: Set<string>;
+  readonly #made: Lease[] = [];
+
+  constructor(store: Store, owner: Owner, requested: readonly Address[]) {
+    this.#store = store;
+    this.#owner = owner;
+    this.#requested = [...requested];
+    this.#before = store.leases();
+    this.#taken = new Set(this.#before.filter(({ content }) => content !== '').map(({ name }) => name));
+  }
+
+  allocate(sets: readonly RangeSet[]): IpConfig[] {
+    try {
+      const ips = sets.map((set, index) => this.#oneOf(set, index));
+      if (this.#requested.length > 0) {
+        const left = this.#requested.map(formatAddress).join(' ');
+        throw unavailable(`failed to allocate all requested IPs: ${left}`);
+      }
+      return ips;
+    } catch (error) {
+      this.#store.release(this.#made);
+      throw error;
+    }
+  }
+
+  #oneOf(set: RangeSet, index: number): IpConfig {
+    try {
+      const wanted = this.#requested.findIndex((address) => covers(set, address) !== undefined);
+      const { address, range } = wanted < 0 ? this.#next(set, index) : this.#wanted(set, wanted);
+      this.#store.setLast(index, address);
+      return configOf(address, range);
+    } catch (error) {
+      if (!(error instanceof CniError)) throw error;
+      throw new CniError(error.number, `failed to allocate for range ${index}: ${error.msg}`, error.details, {
+        cause: error,
+      });
+    }
+  }
+
+  #reserve(address: Address): boolean {
+    const name = formatAddress(address);
+    if (this.#taken.has(name) || !this.#store.reserve(address, this.#owner)) return false;
+    this.#taken.add(name);
+    this.#made.push({ name, content: '' });
+    return true;
+  }
+
+  #wanted(set: RangeSet, position: number): { address: Address; range: Range } {
+    const [address] = this.#requested.splice(position, 1) as [Address];
+    const range = covers(set, address) as Range;
+    const name = formatAddress(address);
+    if (isEqual(address, range.gateway)) throw unavailable(`requested ip ${name} is subnet's gateway`);
+    if (!this.#reserve(address)) {
+      throw unavailable(`requested IP address ${name} is not available in range set ${formatSet(set)}`);
+    }
+    return { address, range };
+  }
+
+  #next(set: RangeSet, index: number): { address: Address; range: Range } {
+    for (const { name } of ownedBy(this.#owner, this.#before)) {
+      const address = parseAddress(name);
+      if (address !== undefined && covers(set, address) !== undefined) {
+        const { containerId } = this.#owner;
+        throw unavailable(
+          `${name} has been allocated to ${containerId}, duplicate allocation is not allowed`,
+        );
       }
     }
-    if (left.length > 0)
-      throw unavailable(`failed to allocate all requested IPs: ${left.map(formatAddress).join(' ')}`);
-    return ips;
-  } catch (error) {
-    store.release(store.leasesOf(owner).filter((name) => !before.includes(name)));
-    throw error;
+    for (const candidate of candidates(set, this.#store.last(index))) {
+      if (this.#reserve(candidate.address)) return candidate;
+    }
+    throw unavailable(`no IP addresses available in range set: ${formatSet(set)}`);
   }
 }
 
-function withStore<T>(allocation: Allocation, network: string, use: (store: Store) => T): T {
-  const store = Store.open(allocation.dataDir, network);
+function withStore<T>(dataDir: string, network: string, use: (store: Store) => T): T {
+  const store = Store.open(dataDir, network);
   try {
     return use(store);
   } finally {
@@ -79,61 +111,67 @@ function withStore<T>(allocation: Allocation, network: string, use: (store: Stor
 }
 
 async function add(request: AttachmentRequest<HostLocalConfig>): Promise<Result> {
-  const allocation = allocationOf(request);
-  const dns = allocation.resolvConf === undefined ? undefined : readResolvConf(allocation.resolvConf);
-  const ips = withStore(allocation, request.name, (store) => allocateAll(store, allocation, request));
-  return { ips, routes: allocation.routes as Route[], ...(dns === undefined ? {} : { dns }) };
+  const { sets, requested, dataDir, resolvConf, routes } = allocationOf(request);
+  const dns = resolvConf === undefined ? undefined : readResolvConf(resolvConf);
+  const ips = withStore(dataDir, request.name, (store) =>
+    new Allocator(store, request, requested).allocate(sets),
+  );
+  return { ips, routes: [...routes], ...(dns === undefined ? {} : { dns }) };
 }
 
+/** Leases are found by what is in them, so that a config whose ranges have changed, or are wrong, is no obstacle. */
 async function remove(request: AttachmentRequest<HostLocalConfig>): Promise<void> {
-  withStore(allocationOf(request), request.name, (store) => store.release(store.leasesOf(request)));
+  const dataDir = dataDirOf(request.config);
+  if (!Store.exists(dataDir, request.name)) return;
+  withStore(dataDir, request.name, (store) => store.release(store.leasesOf(request)));
 }
 
 async function check(request: AttachmentRequest<HostLocalConfig>): Promise<void> {
-  const { containerId } = request;
-  const found = withStore(allocationOf(request), request.name, (store) => store.leasesOf(request));
-  if (found.length === 0)
-    throw unavailable(`host-local: Failed to find address added by container ${containerId}`);
+  const { dataDir } = allocationOf(request);
+  const found =
+    Store.exists(dataDir, request.name) &&
+    withStore(dataDir, request.name, (store) => store.leasesOf(request).length > 0);
+  if (!found)
+    throw unavailable(`host-local: Failed to find address added by container ${request.containerId}`);
 }
 
-/** Leases of attachments that the runtime does not know any more. */
-async function gc(request: GcRequest<HostLocalConfig>): Promise<void> {
-  const valid = new Set<string>();
-  for (const { containerID, ifname } of request.validAttachments) {
-    valid.add(`${containerID}\r\n${ifname}`);
-    valid.add(containerID);
-  }
-  withStore(allocationOf(request), request.name, (store) => {
-    const stale = store
-      .leases()
-      .filter(({ name, content }) => parseAddress(name) !== undefined && !valid.has(content));
-    store.release(stale.map(({ name }) => name));
+/** Gives back the leases of attachments that the runtime does not know any more, and those that a crash left empty. */
+async function gc({ config, name: network, validAttachments }: GcRequest<HostLocalConfig>): Promise<void> {
+  const dataDir = dataDirOf(config);
+  if (!Store.exists(dataDir, network)) return;
+  const valid = new Set(
+    validAttachments.flatMap(({ containerID, ifname }) => [`${containerID}\r\n${ifname}`, containerID]),
+  );
+  withStore(dataDir, network, (store) => {
+    const isStale = ({ name, content }: Lease): boolean =>
+      parseAddress(name) !== undefined && !valid.has(content);
+    store.release(store.leases().filter(isStale));
   });
 }
 
-/** Is there an address left in each set? */
-async function status(request: Parameters<typeof allocationOf>[0]): Promise<void> {
-  const allocation = allocationOf(request);
-  withStore(allocation, request.name, (store) => {
-    const taken = new Set(store.leases().map(({ name }) => name));
-    for (const set of allocation.sets) {
-      let free = false;
-      for (const { address } of candidates(set, undefined)) {
-        if (taken.has(formatAddress(address))) continue;
-        free = true;
-        break;
-      }
-      if (!free) {
-        throw new CniError(
-          errorCodes.pluginNotAvailable,
-          `no IP addresses available in range set: ${formatSet(set)}`,
-        );
-      }
+/** Throws CniError 50 when a range set has no address left. */
+async function status(request: Request<HostLocalConfig>): Promise<void> {
+  const { dataDir, sets } = allocationOf(request);
+  if (!Store.exists(dataDir, request.name)) return;
+  const leases = withStore(dataDir, request.name, (store) => store.leases());
+  const taken = new Set(leases.filter(({ content }) => content !== '').map(({ name }) => name));
+  for (const set of sets) {
+    if (!hasFree(set, taken)) {
+      const msg = `no IP addresses available in range set: ${formatSet(set)}`;
+      throw new CniError(errorCodes.pluginNotAvailable, msg);
     }
-  });
+  }
 }
 
-/** host-local: addresses of ranges, kept in files of this host. */
+function hasFree(set: RangeSet, taken: ReadonlySet<string>): boolean {
+  for (const { address } of candidates(set, undefined)) if (!taken.has(formatAddress(address))) return true;
+  return false;
+}
+
+/**
+ * host-local: addresses of ranges, kept in files of this host that the reference's plugin shares.
+ * https://www.cni.dev/plugins/current/ipam/host-local/
+ */
 export const hostLocal = definePlugin<HostLocalConfig>({
   type: 'host-local',
   config: hostLocalShape,

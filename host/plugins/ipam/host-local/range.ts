@@ -4,6 +4,7 @@ import {
   type Cidr,
   contains,
   formatAddress,
+  formatCidr,
   isEqual,
   networkOf,
   parseAddress,
@@ -30,55 +31,55 @@ export interface Range {
 /** An attachment gets one address of each set. */
 export type RangeSet = readonly Range[];
 
-export function invalidConfig(msg: string): CniError {
-  return new CniError(errorCodes.invalidNetworkConfig, msg);
+export function invalidConfig(msg: string, details = ''): CniError {
+  return new CniError(errorCodes.invalidNetworkConfig, msg, details);
 }
 
 function addressOf(text: string, key: string): Address {
   const address = parseAddress(text);
-  if (address === undefined) throw invalidConfig(`${key}: invalid IP address ${text}`);
+  if (address === undefined) throw invalidConfig(`invalid IP address ${text}`, `key ${key}`);
   return address;
 }
 
-function canonical(input: RangeInput, path: string): Range {
-  const { subnet: text, rangeStart, rangeEnd, gateway } = input;
-  if (text === undefined)
-    throw invalidConfig(`${path}.subnet: expected a prefix like 10.1.2.0/24, it is missing`);
+/** Is it not given? Empty texts are not, as in Go. */
+function isMissing(text: string | undefined): text is '' | undefined {
+  return text === undefined || text === '';
+}
+
+function canonical({ subnet: text, rangeStart, rangeEnd, gateway }: RangeInput): Range {
+  if (isMissing(text)) throw invalidConfig('IP <nil> not v4 nor v6', 'a range has no subnet');
   const subnet = parseCidr(text);
-  if (subnet === undefined) throw invalidConfig(`${path}.subnet: invalid CIDR address: ${text}`);
+  if (subnet === undefined) throw invalidConfig(`invalid CIDR address: ${text}`, 'key subnet');
   const { bits } = subnet.address;
-  if (subnet.length > bits - 2) throw invalidConfig(`Network ${text} too small to allocate from`);
+  const shown = formatCidr(subnet);
+  if (subnet.length > bits - 2) throw invalidConfig(`Network ${shown} too small to allocate from`);
   const network = networkOf(subnet);
   if (!isEqual(network.address, subnet.address)) {
     throw invalidConfig(
       `Network has host bits set. For a subnet mask of length ${subnet.length} the network address is ${formatAddress(network.address)}`,
     );
   }
-  const inside = (value: string, key: string): Address => {
-    const address = addressOf(value, `${path}.${key}`);
-    if (!contains(subnet, address)) {
-      const name = key === 'rangeStart' ? 'RangeStart' : 'RangeEnd';
-      throw invalidConfig(`${name} ${value} not in network ${text}`);
-    }
-    return address;
-  };
+  const first = plus(network.address, 1n);
   // IPv4's last address is the broadcast address
   const last = plus(network.address, sizeOf(subnet) - (bits === 32 ? 2n : 1n));
-  const start = rangeStart === undefined ? plus(network.address, 1n) : inside(rangeStart, 'rangeStart');
-  const end = rangeEnd === undefined ? last : inside(rangeEnd, 'rangeEnd');
-  if (start.value > end.value) {
+  const start = isMissing(rangeStart) ? first : addressOf(rangeStart, 'rangeStart');
+  const end = isMissing(rangeEnd) ? last : addressOf(rangeEnd, 'rangeEnd');
+  if (
+    !isMissing(rangeStart) &&
+    (!contains(subnet, start) || (!isMissing(rangeEnd) && start.value > end.value))
+  ) {
     throw invalidConfig(
-      rangeStart === undefined
-        ? `RangeEnd ${rangeEnd} not in network ${text}`
-        : `RangeStart ${rangeStart} not in network ${text}: it lies behind the range's end ${formatAddress(end)}`,
+      `RangeStart ${formatAddress(start)} not in network ${shown}`,
+      contains(subnet, start) ? `it lies behind RangeEnd ${formatAddress(end)}` : '',
     );
   }
-  return {
-    subnet,
-    start,
-    end,
-    gateway: gateway === undefined ? plus(network.address, 1n) : addressOf(gateway, `${path}.gateway`),
-  };
+  if (!isMissing(rangeEnd) && (!contains(subnet, end) || start.value > end.value)) {
+    throw invalidConfig(
+      `RangeEnd ${formatAddress(end)} not in network ${shown}`,
+      contains(subnet, end) ? `it lies before RangeStart ${formatAddress(start)}` : '',
+    );
+  }
+  return { subnet, start, end, gateway: isMissing(gateway) ? first : addressOf(gateway, 'gateway') };
 }
 
 export function includes({ start, end }: Range, address: Address): boolean {
@@ -98,10 +99,10 @@ export function formatSet(set: RangeSet): string {
 }
 
 /** The ranges of one set, checked against each other. Throws CniError 7. */
-export function rangeSet(inputs: readonly RangeInput[], path: string): RangeSet {
+export function rangeSet(inputs: readonly RangeInput[]): RangeSet {
   const [first] = inputs;
   if (first === undefined) throw invalidConfig('empty range set');
-  const ranges = inputs.map((input, i) => canonical(input, `${path}[${i}]`));
+  const ranges = inputs.map(canonical);
   for (const [i, range] of ranges.entries()) {
     if (range.start.bits !== ranges[0]?.start.bits) throw invalidConfig('mixed address families');
     for (const other of ranges.slice(0, i)) {
@@ -125,7 +126,7 @@ export function* candidates(
   last: Address | undefined,
 ): Generator<{ address: Address; range: Range }> {
   const at = last === undefined ? -1 : set.findIndex((range) => includes(range, last));
-  const beginning = at < 0 ? 0 : at;
+  const beginning = Math.max(at, 0);
   for (let step = 0; step <= set.length; step++) {
     const range = set[(beginning + step) % set.length] as Range;
     let from = range.start.value;

@@ -1,5 +1,7 @@
 import {
   closeSync,
+  constants,
+  existsSync,
   linkSync,
   mkdirSync,
   openSync,
@@ -11,6 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { CniError, errorCodes } from '../../../cni/errors.js';
+import { errnoMeaning } from '../../../codec/errno.js';
 import { flock } from '../../../netlink/native.js';
 import { type Address, formatAddress, parseAddress } from '../../common/address.js';
 
@@ -20,22 +23,39 @@ export interface Owner {
   readonly ifname: string;
 }
 
+/** A file that says whose an address is. */
+export interface Lease {
+  /** Name of the file: the address. */
+  readonly name: string;
+  /** `<container id>\r\n<ifname>`, or of old plugins only the id; empty where a crash left the file so. */
+  readonly content: string;
+}
+
 const LOCK_EXCLUSIVE = 2;
-const NAMES = /^(lock|last_reserved_ip\..*|\.new-.*)$/;
+/** A lease in the making. Only who has the lock makes one, so whatever is found there is left by a crash. */
+const DRAFT = '.netloom-draft';
+const LAST_RESERVED = 'last_reserved_ip.';
 
 function isCode(error: unknown, code: string): boolean {
   return (error as NodeJS.ErrnoException).code === code;
 }
 
-function failure(what: string, error: unknown): CniError {
-  return new CniError(errorCodes.ioFailure, `${what}: ${(error as Error).message}`, '', { cause: error });
+/** An error of the file system: the path, and what the system says. */
+export function ioFailure(what: string, error: unknown): CniError {
+  const { errno, message } = error as NodeJS.ErrnoException;
+  const reason = typeof errno === 'number' ? errnoMeaning(Math.abs(errno)).toLowerCase() : message;
+  return new CniError(errorCodes.ioFailure, `${what}: ${reason}`, '', { cause: error });
+}
+
+function text(owner: Owner): string {
+  return `${owner.containerId.trim()}\r\n${owner.ifname}`;
 }
 
 /**
  * The leases of a network: a file for each address, which the reference's plugin reads and writes too. All of it is
- * done under the directory's lock, which is let go when the process ends, however it ends.
+ * done under the directory's lock (flock(2)), which is let go when the process ends, however it ends.
  */
-export class Store {
+export class Store implements Disposable {
   readonly directory: string;
   #lock = -1;
 
@@ -43,16 +63,22 @@ export class Store {
     this.directory = directory;
   }
 
-  /** Opens and locks a network's leases. Throws CniError 5. */
+  /** Is there a directory for a network's leases? */
+  static exists(dataDirectory: string, network: string): boolean {
+    return existsSync(join(dataDirectory, network));
+  }
+
+  /** Opens and locks a network's leases; the directory is made where it is missing. Throws CniError 5. */
   static open(dataDirectory: string, network: string): Store {
     const store = new Store(join(dataDirectory, network));
     try {
       mkdirSync(store.directory, { recursive: true, mode: 0o755 });
-      store.#lock = openSync(join(store.directory, 'lock'), 'a', 0o600);
+      const path = join(store.directory, 'lock');
+      store.#lock = openSync(path, constants.O_RDONLY | constants.O_CREAT, 0o750);
       flock(store.#lock, LOCK_EXCLUSIVE);
     } catch (error) {
       store.close();
-      throw failure(`cannot use the leases' directory ${store.directory}`, error);
+      throw ioFailure(`cannot lock the leases in ${store.directory}`, error);
     }
     return store;
   }
@@ -67,88 +93,87 @@ export class Store {
   }
 
   /**
-   * Takes an address for an owner; false when it is taken. The file appears with its content or not at all, so that
-   * a crash leaves no address that nobody owns.
+   * Takes an address for an owner; false when it is taken. The file appears with its content or not at all, so that a
+   * crash leaves no address that nobody owns. Throws CniError 5.
    */
   reserve(address: Address, owner: Owner): boolean {
-    const name = formatAddress(address);
-    const path = join(this.directory, name);
-    const draft = join(this.directory, `.new-${process.pid}`);
+    const path = join(this.directory, formatAddress(address));
+    const draft = join(this.directory, DRAFT);
     try {
-      writeFileSync(draft, `${owner.containerId.trim()}\r\n${owner.ifname}`, { mode: 0o600 });
+      writeFileSync(draft, text(owner), { mode: 0o600 });
       try {
         linkSync(draft, path);
       } catch (error) {
-        if (!isCode(error, 'EEXIST')) throw error;
-        // left empty by a crash of an older plugin: nobody's
-        if (readFileSync(path, 'utf8').trim() !== '') return false;
+        if (!isCode(error, 'EEXIST') || readFileSync(path, 'utf8').trim() !== '') throw error;
+        // nobody's: a crash left it empty
         renameSync(draft, path);
-        return true;
       }
       return true;
     } catch (error) {
-      throw failure(`cannot write the lease ${path}`, error);
+      if (isCode(error, 'EEXIST')) return false;
+      throw ioFailure(`cannot write the lease ${path}`, error);
     } finally {
-      this.#remove(draft);
+      this.#remove(DRAFT);
     }
   }
 
-  #remove(path: string): boolean {
+  #remove(name: string): void {
+    const path = join(this.directory, name);
     try {
       unlinkSync(path);
-      return true;
     } catch (error) {
-      if (isCode(error, 'ENOENT')) return false;
-      throw failure(`cannot remove ${path}`, error);
+      if (!isCode(error, 'ENOENT')) throw ioFailure(`cannot remove ${path}`, error);
     }
   }
 
-  /** The address given out last from a range set. */
+  /** The address given out last from a range set, if that can be told. */
   last(set: number): Address | undefined {
     try {
-      return parseAddress(readFileSync(join(this.directory, `last_reserved_ip.${set}`), 'utf8'));
-    } catch (error) {
-      if (isCode(error, 'ENOENT')) return undefined;
-      throw failure(`cannot read last_reserved_ip.${set}`, error);
+      return parseAddress(readFileSync(join(this.directory, `${LAST_RESERVED}${set}`), 'utf8'));
+    } catch {
+      return undefined; // the search then begins at the first address
     }
   }
 
+  /** Throws CniError 5. */
   setLast(set: number, address: Address): void {
-    const path = join(this.directory, `last_reserved_ip.${set}`);
+    const path = join(this.directory, `${LAST_RESERVED}${set}`);
     try {
       writeFileSync(path, formatAddress(address), { mode: 0o600 });
     } catch (error) {
-      throw failure(`cannot write ${path}`, error);
+      throw ioFailure(`cannot write ${path}`, error);
     }
   }
 
-  /** Every lease: its file's name and what stands in it, trimmed. */
-  leases(): { name: string; content: string }[] {
-    const found: { name: string; content: string }[] = [];
+  /** Every lease, contents trimmed. Throws CniError 5. */
+  leases(): Lease[] {
+    const found: Lease[] = [];
     try {
-      for (const entry of readdirSync(this.directory, { withFileTypes: true })) {
-        if (!entry.isFile() || NAMES.test(entry.name)) continue;
-        found.push({
-          name: entry.name,
-          content: readFileSync(join(this.directory, entry.name), 'utf8').trim(),
-        });
+      for (const { name } of readdirSync(this.directory, { withFileTypes: true }).filter((entry) =>
+        entry.isFile(),
+      )) {
+        if (name === 'lock' || name === DRAFT || name.startsWith(LAST_RESERVED)) continue;
+        found.push({ name, content: readFileSync(join(this.directory, name), 'utf8').trim() });
       }
     } catch (error) {
-      throw failure(`cannot read the leases in ${this.directory}`, error);
+      throw ioFailure(`cannot read the leases in ${this.directory}`, error);
     }
     return found;
   }
 
   /** Leases of an owner; those that old plugins wrote without the interface's name only where there are no others. */
-  leasesOf({ containerId, ifname }: Owner): string[] {
-    const all = this.leases();
-    const own = all.filter(({ content }) => content === `${containerId.trim()}\r\n${ifname}`);
-    const legacy = own.length > 0 ? own : all.filter(({ content }) => content === containerId.trim());
-    return legacy.map(({ name }) => name);
+  leasesOf(owner: Owner): Lease[] {
+    return ownedBy(owner, this.leases());
   }
 
-  /** Gives leases back. */
-  release(names: readonly string[]): void {
-    for (const name of names) this.#remove(join(this.directory, name));
+  /** Gives leases back, and clears away what a crash left half-way. Throws CniError 5. */
+  release(leases: readonly Lease[]): void {
+    for (const { name } of leases) this.#remove(name);
+    this.#remove(DRAFT);
   }
+}
+
+export function ownedBy(owner: Owner, leases: readonly Lease[]): Lease[] {
+  const own = leases.filter(({ content }) => content === text(owner));
+  return own.length > 0 ? own : leases.filter(({ content }) => content === owner.containerId.trim());
 }
