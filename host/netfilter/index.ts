@@ -1,7 +1,7 @@
 export { TransactionError } from './errors.js';
 export * as expressions from './expressions.js';
 export type { Expression } from './expressions.js';
-export { type Chain, type Element, Netfilter, type NetfilterOptions, type Rule, type SetListed, type Table } from './netfilter.js';
+export { type Chain as NftChain, type Element as NftElement, Netfilter, type NetfilterOptions, type Rule as NftRule, type SetListed as NftSet, type Table as NftTable } from './netfilter.js';
 export {
   type ChainInput,
   type ChainReference,
@@ -9,7 +9,7 @@ export {
   type ElementInput,
   hooks,
   priorities,
-  type RuleInput,
+  type RuleInput as NftRuleInput,
   type SetInput,
   type SetReference,
   type TableFamily,

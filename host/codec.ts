@@ -1,0 +1,54 @@
+/** `netloom/codec`: netlink messages from bytes and to bytes, without sockets, addon or root. */
+import type { DecodedMessage } from './codec/block.js';
+import { decodeMessages, unknownProtocol } from './codec/decode.js';
+import { registry } from './codec/registry.js';
+import { decodeViews as views, type ViewOf } from './codec/views.js';
+import type { Family, Message, Protocol } from './schema/definition.js';
+import { families } from './schema/families.js';
+
+export { Batch } from './codec/batch.js';
+export type { DecodedMessage } from './codec/block.js';
+export { type Column, ColumnReader, type Columns, decodeColumns } from './codec/columns.js';
+export { controlTypes, messageFlags } from './codec/constants.js';
+export { isMessage, type MessageOf } from './codec/decode.js';
+export { encode, type MessageInput } from './codec/encode.js';
+export { errnoCode, errnoMeaning } from './codec/errno.js';
+export { DecodeError, EncodeError } from './codec/errors.js';
+export { type AckExplanation, explainAck } from './codec/extack.js';
+export type { View, ViewOf } from './codec/views.js';
+
+const registered = new Set<string>();
+
+/** Makes the bundled families of a protocol known; those of generic netlink need a number each, see `register`. */
+function prepare(protocol: Protocol): void {
+  if (registered.has(protocol)) return;
+  if (!Object.hasOwn(families, protocol)) throw unknownProtocol(protocol, Object.keys(families));
+  registered.add(protocol);
+  for (const family of families[protocol]) {
+    if (family.protocol !== 'generic' || family.name === 'nlctrl') registry().register(family);
+  }
+}
+
+/**
+ * Makes a family known for decoding: one of your own, or a bundled one of generic netlink, whose `number` the
+ * controller tells (nlctrl's is known).
+ */
+export function register(family: Family, number?: number): void {
+  prepare(family.protocol);
+  registry().register(family, number);
+}
+
+/**
+ * Decodes a datagram, or any run of netlink messages. Never throws on malformed bytes: what is cut short or does not
+ * add up is marked `truncated`. Throws DecodeError `ERR_UNKNOWN_PROTOCOL`.
+ */
+export function decode(protocol: Protocol, bytes: Uint8Array): DecodedMessage[] {
+  prepare(protocol);
+  return decodeMessages(protocol, bytes);
+}
+
+/** Decodes to views, whose fields are only read when they are touched; `only` leaves out all but one kind of message. */
+export function decodeViews<M extends Message>(protocol: Protocol, bytes: Uint8Array, only?: M): ViewOf<M>[] {
+  prepare(protocol);
+  return views(protocol, bytes, only);
+}

@@ -1,0 +1,11 @@
+export type { Address, AddressFilter, AddressInput } from './addresses.js';
+export { type BatchBuilder, type BatchFailure, BatchResult } from './batch.js';
+export type { Device, NamespaceInput } from './context.js';
+export type { Link, LinkFilter, LinkInput } from './links.js';
+export type { Neighbour, NeighbourFilter, NeighbourInput } from './neighbours.js';
+export { Network, type NetworkOptions } from './network.js';
+export type { Nexthop, NexthopFilter, NexthopInput } from './nexthops.js';
+export type { HopInput, Route, RouteFilter, RouteInput } from './routes.js';
+export type { Rule, RuleFilter, RuleInput } from './rules.js';
+export { Listing } from './table.js';
+export { NetworkError } from './values.js';
