@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import type { DecodedMessage } from '../codec/block.js';
 import { decode, errnoCode, errnoMeaning, register } from '../codec.js';
 import { NetloomError } from '../netlink/errors.js';
-import { families } from '../schema/families.js';
 import type { Protocol } from '../schema/definition.js';
+import { families } from '../schema/families.js';
 
 /** One datagram, and what it was sent over. */
 export interface Captured {
@@ -18,7 +18,7 @@ const PACKET_HEADER = 16;
 const COOKED_HEADER = 16;
 /** LINKTYPE_NETLINK, tcpdump.org/linktypes.html */
 const LINKTYPE_NETLINK = 253;
-const magic = { 0xa1b2c3d4: true, 0xa1b23c4d: true } as Record<number, boolean>;
+const magic = { 2712847316: true, 2712812621: true } as Record<number, boolean>;
 
 /** Datagrams of a capture of an nlmon device. Throws NetloomError `ERR_UNREADABLE_CAPTURE`. */
 export function readPcap(file: Uint8Array): Captured[] {
@@ -26,7 +26,10 @@ export function readPcap(file: Uint8Array): Captured[] {
   const little = magic[view.getUint32(0, true)] === true;
   const type = view.getUint32(20, little) & 0xffff;
   if (type !== LINKTYPE_NETLINK) {
-    throw new NetloomError('ERR_UNREADABLE_CAPTURE', `the capture's link type is ${type}: expected ${LINKTYPE_NETLINK}, that of an nlmon device`);
+    throw new NetloomError(
+      'ERR_UNREADABLE_CAPTURE',
+      `the capture's link type is ${type}: expected ${LINKTYPE_NETLINK}, that of an nlmon device`,
+    );
   }
   const found: Captured[] = [];
   for (let at = PCAP_HEADER; at + PACKET_HEADER <= file.length; ) {
@@ -34,7 +37,10 @@ export function readPcap(file: Uint8Array): Captured[] {
     const start = at + PACKET_HEADER;
     at = start + length;
     if (at > file.length) {
-      throw new NetloomError('ERR_UNREADABLE_CAPTURE', `the capture ends in the middle of packet ${found.length + 1}`);
+      throw new NetloomError(
+        'ERR_UNREADABLE_CAPTURE',
+        `the capture ends in the middle of packet ${found.length + 1}`,
+      );
     }
     if (length < COOKED_HEADER) continue;
     // the cooked header's last two bytes are the netlink protocol, in network byte order
@@ -66,7 +72,9 @@ function parseHex(text: string): Uint8Array | undefined {
 /** Reads what a file holds: a capture, hexadecimal text, or messages as they are. */
 export function readCaptured(content: Uint8Array, protocol: Protocol): Captured[] {
   if (isPcap(content)) return readPcap(content);
-  const text = content.every((byte) => byte < 0x7f && (byte >= 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09));
+  const text = content.every(
+    (byte) => byte < 0x7f && (byte >= 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09),
+  );
   const bytes = text ? parseHex(new TextDecoder().decode(content)) : content;
   if (bytes === undefined) {
     throw new NetloomError('ERR_UNREADABLE_CAPTURE', 'the input is text, but no hexadecimal digits');
@@ -114,9 +122,13 @@ function flagText(flags: number): string {
 
 function lines(value: unknown, indent: string): string[] {
   if (value instanceof Uint8Array) return [Buffer.from(value).toString('hex') || '(empty)'];
-  if (typeof value !== 'object' || value === null) return [typeof value === 'string' ? JSON.stringify(value) : String(value)];
-  const entries = Array.isArray(value) ? value.map((item: unknown, i): [string, unknown] => [`[${i}]`, item]) : Object.entries(value);
-  if (Array.isArray(value) && value.every((item) => typeof item !== 'object')) return [`[${value.map(String).join(', ')}]`];
+  if (typeof value !== 'object' || value === null)
+    return [typeof value === 'string' ? JSON.stringify(value) : String(value)];
+  const entries = Array.isArray(value)
+    ? value.map((item: unknown, i): [string, unknown] => [`[${i}]`, item])
+    : Object.entries(value);
+  if (Array.isArray(value) && value.every((item) => typeof item !== 'object'))
+    return [`[${value.map(String).join(', ')}]`];
   const out: string[] = [''];
   for (const [key, item] of entries) {
     const [first = '', ...rest] = lines(item, `${indent}  `);
@@ -146,5 +158,7 @@ export interface DecodeOptions {
 /** `netloom decode`: the text of every message in a file, or on stdin where the file is `-`. */
 export function decodeFile(file: string, { protocol = 'route', json = false }: DecodeOptions = {}): string {
   const messages = decodeCaptured(readCaptured(readFileSync(file === '-' ? 0 : file), protocol));
-  return messages.map((message) => (json ? JSON.stringify(message, jsonValue) : messageText(message))).join('\n');
+  return messages
+    .map((message) => (json ? JSON.stringify(message, jsonValue) : messageText(message)))
+    .join('\n');
 }

@@ -44,11 +44,17 @@ export interface InstallOptions {
 export function installPlugins({ directory, types = Object.keys(plugins) }: InstallOptions): string[] {
   const program = fileURLToPath(new URL('../../plugins/plugin.js', import.meta.url));
   if (!existsSync(program)) {
-    throw new NetloomError('ERR_NOT_BUILT', `${program} is not there: run npm run build in the project's directory`);
+    throw new NetloomError(
+      'ERR_NOT_BUILT',
+      `${program} is not there: run npm run build in the project's directory`,
+    );
   }
   for (const type of types) {
     if (!Object.hasOwn(plugins, type)) {
-      throw new NetloomError('ERR_UNKNOWN_PLUGIN', `no plugin '${type}': there are ${Object.keys(plugins).join(', ')}`);
+      throw new NetloomError(
+        'ERR_UNKNOWN_PLUGIN',
+        `no plugin '${type}': there are ${Object.keys(plugins).join(', ')}`,
+      );
     }
   }
   mkdirSync(directory, { recursive: true });

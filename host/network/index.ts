@@ -8,4 +8,16 @@ export type { Nexthop, NexthopFilter, NexthopInput } from './nexthops.js';
 export type { HopInput, Route, RouteFilter, RouteInput } from './routes.js';
 export type { Rule, RuleFilter, RuleInput } from './rules.js';
 export { Listing } from './table.js';
+export {
+  type ClassInput,
+  type FilterInput,
+  formatHandle,
+  type Handle,
+  parseHandle,
+  type Qdisc,
+  type QdiscInput,
+  type TrafficClass,
+  type TrafficFilter,
+} from './traffic.js';
 export { NetworkError } from './values.js';
+export type { Change, Resync, WatchEvent, Watched, WatchOptions } from './watch.js';

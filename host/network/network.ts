@@ -15,6 +15,7 @@ import { neighbour } from '../schema/neighbour.js';
 import { nexthop } from '../schema/nexthop.js';
 import { route } from '../schema/route.js';
 import { rule } from '../schema/rule.js';
+import { tc } from '../schema/traffic/tc.js';
 import { Addresses } from './addresses.js';
 import { BatchBuilder, type BatchFailure, BatchResult } from './batch.js';
 import { type Build, type Command, Context, type NamespaceInput } from './context.js';
@@ -23,7 +24,9 @@ import { Neighbours } from './neighbours.js';
 import { Nexthops } from './nexthops.js';
 import { Routes } from './routes.js';
 import { Rules } from './rules.js';
-import type { Executor } from './table.js';
+import type { Executor, Table } from './table.js';
+import { Qdiscs, TrafficClasses, TrafficFilters } from './traffic.js';
+import { type WatchEvent, type Watched, type WatchOptions, watch } from './watch.js';
 
 export interface NetworkOptions {
   /** The namespace to work in; this process's by default. */
@@ -34,7 +37,7 @@ export interface NetworkOptions {
   readonly socket?: NetlinkSocket | undefined;
 }
 
-const families: readonly Family[] = [link, address, route, rule, neighbour, nexthop];
+const families: readonly Family[] = [link, address, route, rule, neighbour, nexthop, tc];
 
 /** Bytes, and messages, that a batch sends at a time: what the kernel answers must fit into its receive buffer. */
 const CHUNK_BYTES = 32 * 1024;
@@ -49,10 +52,16 @@ export class Network {
   readonly rules: Rules;
   readonly neighbours: Neighbours;
   readonly nexthops: Nexthops;
+  readonly qdiscs: Qdiscs;
+  readonly classes: TrafficClasses;
+  readonly filters: TrafficFilters;
   readonly #executor: Executor;
+  /** A handle of its own, for sockets to be opened later. */
+  readonly #namespace: Namespace | undefined;
 
-  private constructor(socket: NetlinkSocket) {
+  private constructor(socket: NetlinkSocket, namespace: Namespace | undefined) {
     this.socket = socket;
+    this.#namespace = namespace;
     const executor: Executor = {
       execute: (build, options) => this.#execute(build, options),
       dump: (build, reply, options) => this.#dump(build, reply, options),
@@ -66,20 +75,23 @@ export class Network {
     this.rules = new Rules(executor);
     this.neighbours = new Neighbours(executor);
     this.nexthops = new Nexthops(executor);
+    this.qdiscs = new Qdiscs(executor);
+    this.classes = new TrafficClasses(executor);
+    this.filters = new TrafficFilters(executor);
   }
 
   /** `open` without waiting: nothing in it takes time. */
   static openSync(options: NetworkOptions = {}): Network {
     const { namespace, timeout, socket } = options;
     for (const family of families) registry().register(family);
-    if (socket !== undefined) return new Network(socket);
-    const given = namespace === undefined || namespace instanceof Namespace;
-    const opened = given ? namespace : Namespace.open(namespace);
+    if (socket !== undefined) return new Network(socket, undefined);
+    const target = namespace instanceof Namespace ? { fd: namespace.fd } : namespace;
+    const opened = target === undefined ? undefined : Namespace.open(target);
     try {
-      return new Network(NetlinkSocket.open({ protocol: 'route', namespace: opened?.fd, timeout }));
-    } finally {
-      // the socket stays in the namespace, and keeps it alive
-      if (!given) opened?.close();
+      return new Network(NetlinkSocket.open({ protocol: 'route', namespace: opened?.fd, timeout }), opened);
+    } catch (error) {
+      opened?.close();
+      throw error;
     }
   }
 
@@ -213,9 +225,36 @@ export class Network {
     );
   }
 
+  /**
+   * Watches kinds of things as `ip monitor` does: `for await (const event of net.watch('link', 'route', { signal }))`. Listening
+   * begins with the call. Events are `new`, `delete`, and `resync` when changes were lost.
+   */
+  watch<const W extends readonly (Watched | WatchOptions)[]>(
+    ...what: W
+  ): AsyncGenerator<WatchEvent<Extract<W[number], Watched>>> {
+    type K = Extract<W[number], Watched>;
+    const kinds = what.filter((one) => typeof one === 'string') as unknown as readonly K[];
+    const options = what.find((one): one is WatchOptions => typeof one === 'object') ?? {};
+    const tables: Readonly<Record<Watched, Table<object, object, Message>>> = {
+      link: this.links as never,
+      neighbour: this.neighbours as never,
+      address: this.addresses as never,
+      route: this.routes as never,
+      rule: this.rules as never,
+      nexthop: this.nexthops as never,
+    };
+    const source = {
+      namespace: this.#namespace?.fd,
+      item: (kind: Watched, message: DecodedMessage) => tables[kind].itemOf(message),
+      all: async (kind: Watched) => await tables[kind].list({}, { signal: options.signal }),
+    };
+    return watch(source, kinds, options);
+  }
+
   /** Closes the socket; calls under way fail with `ERR_CLOSED`. */
   close(): void {
     this.socket.close();
+    this.#namespace?.close();
   }
 
   [Symbol.dispose](): void {

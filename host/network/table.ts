@@ -72,6 +72,10 @@ export abstract class Table<Item extends object, Filter extends object, Reply ex
   protected abstract query(filter: Filter, context: Context): Command;
   /** The item of a message. */
   protected abstract item(message: DecodedMessage): Item;
+  /** `item`, for whoever hears the table's messages in another way. */
+  itemOf(message: DecodedMessage): Item {
+    return this.item(message);
+  }
   /** Does an item pass what the kernel could not filter by? */
   protected accepts(item: Item, filter: Filter, _context: Context): boolean {
     for (const key in filter) {

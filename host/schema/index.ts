@@ -1,6 +1,6 @@
-export * from './definition.js';
 export * from './address.js';
 export * from './control.js';
+export * from './definition.js';
 export { families } from './families.js';
 export { controller } from './generic/controller.js';
 export { devlink } from './generic/devlink.js';
