@@ -54,7 +54,7 @@ const attachmentsShape = array(object({ containerID: string, ifname: string }));
 export async function invoke(
   plugin: Plugin,
   environment: Environment,
-  stdin: string | (() => string),
+  stdin: string | (() => string | Promise<string>),
   options: InvokeOptions = {},
 ): Promise<InvokeOutcome> {
   const told: Told = { cniVersion: currentVersion };
@@ -79,7 +79,7 @@ interface Told {
 async function perform(
   plugin: Plugin,
   environment: Environment,
-  stdin: string | (() => string),
+  stdin: string | (() => string | Promise<string>),
   options: InvokeOptions,
   told: Told,
 ): Promise<object | undefined> {
@@ -87,7 +87,7 @@ async function perform(
   const versions = plugin.versions ?? allVersions;
   const { command } = environment;
   if (command === 'VERSION') return { cniVersion: currentVersion, supportedVersions: versions };
-  const text = read(stdin);
+  const text = await read(stdin);
   const config = parseConfig(text);
   const name = valueAt(config, 'name') ?? '';
   if (typeof name !== 'string') throw undecodable(mismatch('name', 'a string', name).msg);
@@ -191,10 +191,10 @@ function isCommand(command: string): command is Exclude<Command, 'VERSION'> {
   return (commands as readonly string[]).includes(command);
 }
 
-function read(stdin: string | (() => string)): string {
+async function read(stdin: string | (() => string | Promise<string>)): Promise<string> {
   if (typeof stdin === 'string') return stdin;
   try {
-    return stdin();
+    return await stdin();
   } catch (cause) {
     throw new CniError(errorCodes.ioFailure, `error reading from stdin: ${(cause as Error).message}`, '', {
       cause,

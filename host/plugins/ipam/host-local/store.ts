@@ -11,7 +11,7 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { CniError, errorCodes } from '../../../cni/errors.js';
 import { errnoMeaning } from '../../../codec/errno.js';
 import { flock } from '../../../netlink/native.js';
@@ -51,6 +51,18 @@ function text(owner: Owner): string {
   return `${owner.containerId.trim()}\r\n${owner.ifname}`;
 }
 
+/** Node's own recursive way says ENOENT of a read-only file system. */
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, 0o755);
+  } catch (error) {
+    if (isCode(error, 'EEXIST')) return;
+    if (!isCode(error, 'ENOENT') || dirname(path) === path) throw error;
+    makeDirectory(dirname(path));
+    makeDirectory(path);
+  }
+}
+
 /**
  * The leases of a network: a file for each address, which the reference's plugin reads and writes too. All of it is
  * done under the directory's lock (flock(2)), which is let go when the process ends, however it ends.
@@ -72,7 +84,7 @@ export class Store implements Disposable {
   static open(dataDirectory: string, network: string): Store {
     const store = new Store(join(dataDirectory, network));
     try {
-      mkdirSync(store.directory, { recursive: true, mode: 0o755 });
+      makeDirectory(store.directory);
       const path = join(store.directory, 'lock');
       store.#lock = openSync(path, constants.O_RDONLY | constants.O_CREAT, 0o750);
       flock(store.#lock, LOCK_EXCLUSIVE);
