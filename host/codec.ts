@@ -2,7 +2,7 @@
 import type { DecodedMessage } from './codec/block.js';
 import { decodeMessages, unknownProtocol } from './codec/decode.js';
 import { registry } from './codec/registry.js';
-import { decodeViews as views, type ViewOf } from './codec/views.js';
+import { type ViewOf, decodeViews as views } from './codec/views.js';
 import type { Family, Message, Protocol } from './schema/definition.js';
 import { families } from './schema/families.js';
 

@@ -13,15 +13,26 @@ const bundle = 'dist/plugins/plugin.js';
 const compiled = 'dist/.tsbuildinfo';
 
 function dependencies() {
-  if (newest(join(root, 'node_modules/.package-lock.json')) >= newest(join(root, 'package-lock.json'))) return;
+  if (newest(join(root, 'node_modules/.package-lock.json')) >= newest(join(root, 'package-lock.json')))
+    return;
   say('Installing dependencies (npm ci) …');
   run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund']);
 }
 
 function webAssembly() {
-  if (oldest(wasm, generated) >= Math.max(newest(join(root, 'assembly')), newest(join(root, 'asconfig.json')))) return;
+  if (
+    oldest(wasm, generated) >= Math.max(newest(join(root, 'assembly')), newest(join(root, 'asconfig.json')))
+  )
+    return;
   say('Compiling AssemblyScript …');
-  run(execPath, ['node_modules/assemblyscript/bin/asc.js', 'assembly/index.ts', '--config', 'asconfig.json', '--target', 'release']);
+  run(execPath, [
+    'node_modules/assemblyscript/bin/asc.js',
+    'assembly/index.ts',
+    '--config',
+    'asconfig.json',
+    '--target',
+    'release',
+  ]);
   const base64 = readFileSync(join(root, wasm)).toString('base64');
   mkdirSync(join(root, dirname(generated)), { recursive: true });
   writeFileSync(join(root, generated), `export const wasmBase64 =\n  '${base64}';\n`);
@@ -29,7 +40,9 @@ function webAssembly() {
 
 function typeScript() {
   const sources = Math.max(
-    ...['host', 'test', 'bench', 'tsconfig.json'].map((path) => newest(join(root, path), (file) => /\.(ts|json)$/.test(file))),
+    ...['host', 'test', 'bench', 'tsconfig.json'].map((path) =>
+      newest(join(root, path), (file) => /\.(ts|json)$/.test(file)),
+    ),
     newest(join(root, generated)),
   );
   if (oldest(compiled) >= sources) return;
@@ -79,7 +92,9 @@ async function pluginBundle() {
     legalComments: 'eof',
     // loaded only where firewalld runs, and then from node_modules
     external: ['dbus-next'],
-    banner: { js: "import{createRequire as netloomRequire}from'node:module';const require=netloomRequire(import.meta.url);" },
+    banner: {
+      js: "import{createRequire as netloomRequire}from'node:module';const require=netloomRequire(import.meta.url);",
+    },
   });
 }
 

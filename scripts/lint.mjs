@@ -9,7 +9,20 @@ const LINES = 450;
 const folders = ['assembly', 'bindings/src', 'host', 'test', 'bench', 'scripts'];
 
 /** Layers, highest first: imports point down. */
-const layers = ['cli', 'daemon', 'docker', 'runtime', 'plugins', 'cni', 'netfilter', 'network', 'namespace', 'netlink', 'schema', 'codec'];
+const layers = [
+  'cli',
+  'daemon',
+  'docker',
+  'runtime',
+  'plugins',
+  'cni',
+  'netfilter',
+  'network',
+  'namespace',
+  'netlink',
+  'schema',
+  'codec',
+];
 
 function files(directory) {
   return readdirSync(join(root, directory), { withFileTypes: true, recursive: true })

@@ -7,7 +7,9 @@ import { privileged } from './lib/unprivileged.mjs';
 
 await script(async () => {
   run(execPath, ['scripts/build.mjs'], { show: true });
-  const missing = ['ip', 'nft', 'ping'].filter((program) => !installed(program) && !installed(`../sbin/${program}`));
+  const missing = ['ip', 'nft', 'ping'].filter(
+    (program) => !installed(program) && !installed(`../sbin/${program}`),
+  );
   if (missing.length > 0) {
     throw new Failure(
       `The demonstration shows its work with ${missing.join(', ')}. On Debian or Ubuntu: sudo apt-get install -y iproute2 nftables iputils-ping`,
@@ -15,6 +17,9 @@ await script(async () => {
   }
   if (!privileged('The demonstration')) return;
   say('');
-  const done = spawnSync(execPath, ['dist/host/cli/main.js', 'demo', ...process.argv.slice(2)], { cwd: root, stdio: 'inherit' });
+  const done = spawnSync(execPath, ['dist/host/cli/main.js', 'demo', ...process.argv.slice(2)], {
+    cwd: root,
+    stdio: 'inherit',
+  });
   process.exitCode = done.status ?? 1;
 });

@@ -30,7 +30,10 @@ const TIMEOUT = 240_000;
 
 function present(program) {
   if (program.startsWith('/')) return statSync(program, { throwIfNoEntry: false }) !== undefined;
-  return installed(program) || ['/usr/sbin', '/sbin'].some((directory) => statSync(join(directory, program), { throwIfNoEntry: false }));
+  return (
+    installed(program) ||
+    ['/usr/sbin', '/sbin'].some((directory) => statSync(join(directory, program), { throwIfNoEntry: false }))
+  );
 }
 
 function files(directory) {
@@ -43,7 +46,9 @@ function files(directory) {
 function chosen(names) {
   const all = files(join(root, 'dist/test'));
   if (names.length === 0) return all;
-  const wanted = names.map((name) => join(root, 'dist', relative(root, resolve(name)).replace(/\.ts$/, '.js')));
+  const wanted = names.map((name) =>
+    join(root, 'dist', relative(root, resolve(name)).replace(/\.ts$/, '.js')),
+  );
   const found = all.filter((file) => wanted.some((one) => file === one || file.startsWith(`${one}/`)));
   if (found.length === 0) throw new Failure(`no tests in ${names.join(', ')}`);
   return found;
@@ -52,7 +57,11 @@ function chosen(names) {
 /** Runs one file; counts the assertions of its TAP, and shows it when something failed. */
 function test(file) {
   return new Promise((done) => {
-    const child = spawn(execPath, ['--enable-source-maps', file], { cwd: root, env: { ...process.env, TAP_TIMEOUT: '0' }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(execPath, ['--enable-source-maps', file], {
+      cwd: root,
+      env: { ...process.env, TAP_TIMEOUT: '0' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let out = '';
     const timer = setTimeout(() => {
       out += `\n# no end after ${TIMEOUT / 1000} s\n`;
@@ -74,7 +83,9 @@ function test(file) {
       if (passed === 0 && failed === 0) failed = 1;
       const seconds = ((performance.now() - started) / 1000).toFixed(1);
       const name = relative(join(root, 'dist'), file).replace(/\.js$/, '.ts');
-      process.stdout.write(`${failed === 0 ? 'ok  ' : 'FAIL'} ${name}: ${passed} passed${failed === 0 ? '' : `, ${failed} failed`} (${seconds} s)\n`);
+      process.stdout.write(
+        `${failed === 0 ? 'ok  ' : 'FAIL'} ${name}: ${passed} passed${failed === 0 ? '' : `, ${failed} failed`} (${seconds} s)\n`,
+      );
       if (failed > 0) process.stdout.write(`${out}\n`);
       done({ passed, failed });
     });

@@ -7,7 +7,11 @@ export class TransactionError extends NetlinkError {
   /** The operation, as `add rule ip filter input`. */
   readonly operation: string;
   /** Errors of all operations that the kernel refused. */
-  readonly failures: readonly { readonly index: number; readonly operation: string; readonly error: NetlinkError }[];
+  readonly failures: readonly {
+    readonly index: number;
+    readonly operation: string;
+    readonly error: NetlinkError;
+  }[];
 
   constructor(failures: TransactionError['failures']) {
     const [first] = failures;

@@ -1,4 +1,4 @@
-import { parsePrefix, type Prefix } from '../network/values.js';
+import { type Prefix, parsePrefix } from '../network/values.js';
 import type { AcceptedSet } from '../schema/definition.js';
 import type { expressionAttributes } from '../schema/netfilter/nftables-expressions.js';
 
@@ -28,7 +28,11 @@ export function meta(key: string): Expression {
   return { name: 'meta', data: { key, dreg: REGISTER } } as Expression;
 }
 
-export function payload(base: 'll-header' | 'network-header' | 'transport-header', offset: number, len: number): Expression {
+export function payload(
+  base: 'll-header' | 'network-header' | 'transport-header',
+  offset: number,
+  len: number,
+): Expression {
   return { name: 'payload', data: { base, offset, len, dreg: REGISTER } };
 }
 
@@ -39,18 +43,30 @@ export function compare(value: Uint8Array, op: 'eq' | 'neq' = 'eq'): Expression 
 /** The register with all but the bits of `mask` cleared. */
 export function masked(mask: Uint8Array): Expression {
   const xor = new Uint8Array(mask.length);
-  return { name: 'bitwise', data: { sreg: REGISTER, dreg: REGISTER, len: mask.length, mask: { value: mask }, xor: { value: xor } } };
+  return {
+    name: 'bitwise',
+    data: { sreg: REGISTER, dreg: REGISTER, len: mask.length, mask: { value: mask }, xor: { value: xor } },
+  };
 }
 
 type Sense = 'eq' | 'neq';
 
-export const iifname = (name: string, op: Sense = 'eq'): Expression[] => [meta('iifname'), compare(linkName(name), op)];
-export const oifname = (name: string, op: Sense = 'eq'): Expression[] => [meta('oifname'), compare(linkName(name), op)];
+export const iifname = (name: string, op: Sense = 'eq'): Expression[] => [
+  meta('iifname'),
+  compare(linkName(name), op),
+];
+export const oifname = (name: string, op: Sense = 'eq'): Expression[] => [
+  meta('oifname'),
+  compare(linkName(name), op),
+];
 
 /** In tables of family inet or bridge: only packets of that protocol. */
 export const nfproto = (family: number): Expression[] => [meta('nfproto'), compare(Uint8Array.of(family))];
 /** IPPROTO_*: 6 TCP, 17 UDP, 132 SCTP. */
-export const l4proto = (protocol: number): Expression[] => [meta('l4-proto'), compare(Uint8Array.of(protocol))];
+export const l4proto = (protocol: number): Expression[] => [
+  meta('l4-proto'),
+  compare(Uint8Array.of(protocol)),
+];
 
 /** Offsets of the addresses in the headers, in bytes. */
 const addresses = { 2: { source: 12, destination: 16 }, 10: { source: 8, destination: 24 } } as const;
@@ -68,9 +84,11 @@ function address(side: 'source' | 'destination', prefix: string | Prefix, op: Se
 }
 
 /** Packets from an address or prefix. */
-export const source = (prefix: string | Prefix, op: Sense = 'eq'): Expression[] => address('source', prefix, op);
+export const source = (prefix: string | Prefix, op: Sense = 'eq'): Expression[] =>
+  address('source', prefix, op);
 /** Packets to an address or prefix. */
-export const destination = (prefix: string | Prefix, op: Sense = 'eq'): Expression[] => address('destination', prefix, op);
+export const destination = (prefix: string | Prefix, op: Sense = 'eq'): Expression[] =>
+  address('destination', prefix, op);
 
 /** Packets to a port of the transport protocol matched before. */
 export const destinationPort = (port: number): Expression[] => [
@@ -84,14 +102,21 @@ const states = { invalid: 1, established: 2, related: 4, new: 8, untracked: 64 }
 /** Packets of connections in one of these states. */
 export function connectionState(...wanted: (keyof typeof states)[]): Expression[] {
   const bits = wanted.reduce((all, name) => all | states[name], 0);
-  return [{ name: 'ct', data: { key: 'state', dreg: REGISTER } }, masked(word(bits)), compare(new Uint8Array(4), 'neq')];
+  return [
+    { name: 'ct', data: { key: 'state', dreg: REGISTER } },
+    masked(word(bits)),
+    compare(new Uint8Array(4), 'neq'),
+  ];
 }
 
 export const counter = (): Expression => ({ name: 'counter', data: { bytes: 0, packets: 0 } });
 /** Source address translation to the address of the outgoing link. */
 export const masquerade = (): Expression => ({ name: 'masq', data: {} });
 
-function verdict(code: 'accept' | 'drop' | 'return' | 'jump' | 'goto' | 'continue', chain?: string): Expression {
+function verdict(
+  code: 'accept' | 'drop' | 'return' | 'jump' | 'goto' | 'continue',
+  chain?: string,
+): Expression {
   return {
     name: 'immediate',
     data: { dreg: VERDICT, data: { verdict: { code, ...(chain === undefined ? {} : { chain }) } } },
@@ -107,6 +132,11 @@ export const goTo = (chain: string): Expression => verdict('goto', chain);
 export function lookup(set: string, { invert = false, verdictMap = false } = {}): Expression {
   return {
     name: 'lookup',
-    data: { set, sreg: REGISTER, ...(verdictMap ? { dreg: VERDICT } : {}), ...(invert ? { flags: ['invert'] as const } : {}) },
+    data: {
+      set,
+      sreg: REGISTER,
+      ...(verdictMap ? { dreg: VERDICT } : {}),
+      ...(invert ? { flags: ['invert'] as const } : {}),
+    },
   } as Expression;
 }

@@ -1,7 +1,15 @@
 export { TransactionError } from './errors.js';
-export * as expressions from './expressions.js';
 export type { Expression } from './expressions.js';
-export { type Chain as NftChain, type Element as NftElement, Netfilter, type NetfilterOptions, type Rule as NftRule, type SetListed as NftSet, type Table as NftTable } from './netfilter.js';
+export * as expressions from './expressions.js';
+export {
+  type Chain as NftChain,
+  type Element as NftElement,
+  Netfilter,
+  type NetfilterOptions,
+  type Rule as NftRule,
+  type SetListed as NftSet,
+  type Table as NftTable,
+} from './netfilter.js';
 export {
   type ChainInput,
   type ChainReference,
@@ -14,6 +22,6 @@ export {
   type SetReference,
   type TableFamily,
   type TableReference,
-  tableFamilies,
   Transaction,
+  tableFamilies,
 } from './transaction.js';

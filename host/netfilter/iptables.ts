@@ -12,8 +12,18 @@ export class IptablesError extends NetloomError {
 export type IptablesFamily = 'ip' | 'ip6';
 
 const programs = {
-  ip: { save: 'iptables-save', restore: 'iptables-restore', name: 'iptables', names: '/proc/net/ip_tables_names' },
-  ip6: { save: 'ip6tables-save', restore: 'ip6tables-restore', name: 'ip6tables', names: '/proc/net/ip6_tables_names' },
+  ip: {
+    save: 'iptables-save',
+    restore: 'iptables-restore',
+    name: 'iptables',
+    names: '/proc/net/ip_tables_names',
+  },
+  ip6: {
+    save: 'ip6tables-save',
+    restore: 'ip6tables-restore',
+    name: 'ip6tables',
+    names: '/proc/net/ip6_tables_names',
+  },
 } as const;
 
 const systemPath = '/usr/sbin:/usr/bin:/sbin:/bin';
@@ -44,13 +54,20 @@ export function iptablesInstalled(family: IptablesFamily): boolean {
 /** Tables of the older iptables, which live beside nftables where `nft` cannot see them. */
 export function legacyTables(family: IptablesFamily): string[] {
   try {
-    return readFileSync(programs[family].names, 'utf8').split('\n').filter((name) => name !== '');
+    return readFileSync(programs[family].names, 'utf8')
+      .split('\n')
+      .filter((name) => name !== '');
   } catch {
     return []; // the kernel has no such thing
   }
 }
 
-async function run(namespace: Namespace, program: string, args: readonly string[], input: string): Promise<string> {
+async function run(
+  namespace: Namespace,
+  program: string,
+  args: readonly string[],
+  input: string,
+): Promise<string> {
   let child: ChildProcess;
   let out = '';
   let complaint = '';
@@ -69,10 +86,17 @@ async function run(namespace: Namespace, program: string, args: readonly string[
       child.once('close', resolve);
     });
     if (status === 0) return out;
-    throw new IptablesError('ERR_IPTABLES', `${program} ${args.join(' ')}: exit status ${status}: ${complaint.trim()}`);
+    throw new IptablesError(
+      'ERR_IPTABLES',
+      `${program} ${args.join(' ')}: exit status ${status}: ${complaint.trim()}`,
+    );
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
-    throw new IptablesError('ERR_IPTABLES_MISSING', `failed to locate iptables: "${program}" is not in ${searchPath()}`, { cause });
+    throw new IptablesError(
+      'ERR_IPTABLES_MISSING',
+      `failed to locate iptables: "${program}" is not in ${searchPath()}`,
+      { cause },
+    );
   }
 }
 
@@ -92,7 +116,12 @@ export class IptablesTable {
   readonly #chains: Map<string, string[]>;
   readonly #script: string[] = [];
 
-  private constructor(namespace: Namespace, family: IptablesFamily, table: string, chains: Map<string, string[]>) {
+  private constructor(
+    namespace: Namespace,
+    family: IptablesFamily,
+    table: string,
+    chains: Map<string, string[]>,
+  ) {
     this.#namespace = namespace;
     this.family = family;
     this.table = table;

@@ -6,10 +6,18 @@ import { type CallOptions, NetlinkSocket } from '../netlink/socket.js';
 import type { NamespaceInput } from '../network/context.js';
 import type { AttributesOf, Message } from '../schema/definition.js';
 import { nfnetlinkBatch } from '../schema/netfilter/batch.js';
-import { nftables } from '../schema/netfilter/nftables.js';
 import { subsystems } from '../schema/netfilter/common.js';
+import { nftables } from '../schema/netfilter/nftables.js';
 import { TransactionError } from './errors.js';
-import { type ChainReference, commentOf, type SetReference, type TableFamily, type TableReference, tableFamilies, Transaction } from './transaction.js';
+import {
+  type ChainReference,
+  commentOf,
+  type SetReference,
+  type TableFamily,
+  type TableReference,
+  Transaction,
+  tableFamilies,
+} from './transaction.js';
 
 const { batchbegin, batchend } = nfnetlinkBatch.messages;
 const messages = nftables.messages;
@@ -27,12 +35,17 @@ export interface Rule extends AttributesOf<typeof messages.newrule> {
 export interface SetListed extends AttributesOf<typeof messages.newset> {
   readonly family: TableFamily;
 }
-export type Element = NonNullable<NonNullable<AttributesOf<typeof messages.newsetelem>['elements']>['elem']>[number];
+export type Element = NonNullable<
+  NonNullable<AttributesOf<typeof messages.newsetelem>['elements']>['elem']
+>[number];
 
 const UPDATE_ATTEMPTS = 50;
 
 const familyNames = new Map<number | string, TableFamily>([
-  ...Object.entries(tableFamilies).map(([name, number]): [number, TableFamily] => [number, name as TableFamily]),
+  ...Object.entries(tableFamilies).map(([name, number]): [number, TableFamily] => [
+    number,
+    name as TableFamily,
+  ]),
   // as the schema names NFPROTO_*
   ['inet', 'inet'],
   ['ipv4', 'ip'],
@@ -93,7 +106,11 @@ export class Netfilter {
     batch.add(batchbegin, generation === undefined ? frame : { ...frame, attributes: { genid: generation } });
     operations.forEach(({ message, flags, family, attributes }, i) => {
       const ack = i === operations.length - 1 ? messageFlags.ack : 0;
-      batch.addUnchecked(message, { flags: flags | ack | messageFlags.request, header: { nfgenFamily: family }, attributes });
+      batch.addUnchecked(message, {
+        flags: flags | ack | messageFlags.request,
+        header: { nfgenFamily: family },
+        attributes,
+      });
     });
     batch.add(batchend, frame);
     const last = operations.length;
@@ -121,13 +138,19 @@ export class Netfilter {
    * Reads, decides and writes as one: `decide` looks at the ruleset and says what to do, and when somebody else
    * changed the ruleset meanwhile, it is asked again.
    */
-  async update(decide: (transaction: Transaction) => Promise<void>, options: CallOptions = {}): Promise<void> {
+  async update(
+    decide: (transaction: Transaction) => Promise<void>,
+    options: CallOptions = {},
+  ): Promise<void> {
     for (let attempt = 0; ; attempt++) {
       const generation = await this.generation(options);
       const decided = new Transaction();
       await decide(decided);
       try {
-        await this.transaction((transaction) => transaction.operations.push(...decided.operations), { ...options, generation });
+        await this.transaction((transaction) => transaction.operations.push(...decided.operations), {
+          ...options,
+          generation,
+        });
         return;
       } catch (error) {
         const changed = error instanceof NetlinkError && error.code === 'ERESTART';
@@ -141,7 +164,13 @@ export class Netfilter {
   }
 
   async chains(filter: Partial<TableReference> = {}, options?: CallOptions): Promise<Chain[]> {
-    const chains: Chain[] = await this.#dump(messages.getchain, messages.newchain, filter.family, {}, options);
+    const chains: Chain[] = await this.#dump(
+      messages.getchain,
+      messages.newchain,
+      filter.family,
+      {},
+      options,
+    );
     return chains.filter(({ table }) => filter.table === undefined || table === filter.table);
   }
 
@@ -156,7 +185,10 @@ export class Netfilter {
       options,
     );
     return rules
-      .filter((rule) => (table === undefined || rule.table === table) && (chain === undefined || rule.chain === chain))
+      .filter(
+        (rule) =>
+          (table === undefined || rule.table === table) && (chain === undefined || rule.chain === chain),
+      )
       .map((rule) => {
         const comment = commentOf(rule.userdata);
         return comment === undefined ? rule : { ...rule, comment };
@@ -165,7 +197,13 @@ export class Netfilter {
 
   async sets(filter: Partial<TableReference> = {}, options?: CallOptions): Promise<SetListed[]> {
     const { table } = filter;
-    return await this.#dump(messages.getset, messages.newset, filter.family, table === undefined ? {} : { table }, options);
+    return await this.#dump(
+      messages.getset,
+      messages.newset,
+      filter.family,
+      table === undefined ? {} : { table },
+      options,
+    );
   }
 
   /** Elements of a set or map. Throws NetlinkError `ENOENT`. */
@@ -191,12 +229,21 @@ export class Netfilter {
     }
   }
 
-  async #dump<T>(request: Message, reply: Message, family: TableFamily | undefined, attributes: object, options: CallOptions = {}): Promise<T[]> {
+  async #dump<T>(
+    request: Message,
+    reply: Message,
+    family: TableFamily | undefined,
+    attributes: object,
+    options: CallOptions = {},
+  ): Promise<T[]> {
     const header = { nfgenFamily: family === undefined ? 0 : tableFamilies[family] };
     const answers = await this.socket.dump(request, { header, attributes } as object, { ...options, reply });
     return answers.map(
       (message) =>
-        ({ family: familyNames.get(message.header.nfgenFamily as string | number) ?? 'inet', ...message.attributes }) as T,
+        ({
+          family: familyNames.get(message.header.nfgenFamily as string | number) ?? 'inet',
+          ...message.attributes,
+        }) as T,
     );
   }
 

@@ -12,7 +12,14 @@ export type TableFamily = keyof typeof tableFamilies;
 /** Hooks of base chains: NF_INET_*, linux/netfilter.h */
 export const hooks = { prerouting: 0, input: 1, forward: 2, output: 3, postrouting: 4, ingress: 0 } as const;
 /** Names for priorities, as nft(8) has them for all families but bridge. */
-export const priorities = { raw: -300, mangle: -150, dstnat: -100, filter: 0, security: 50, srcnat: 100 } as const;
+export const priorities = {
+  raw: -300,
+  mangle: -150,
+  dstnat: -100,
+  filter: 0,
+  security: 50,
+  srcnat: 100,
+} as const;
 
 export interface TableReference {
   readonly family: TableFamily;
@@ -111,28 +118,55 @@ export function commentOf(userdata: Uint8Array | undefined): string | undefined 
 export class Transaction {
   readonly operations: Operation[] = [];
 
-  #push(message: Message, flags: number, { family }: TableReference, attributes: object, description: string): this {
+  #push(
+    message: Message,
+    flags: number,
+    { family }: TableReference,
+    attributes: object,
+    description: string,
+  ): this {
     this.operations.push({ message, flags, family: tableFamilies[family], attributes, description });
     return this;
   }
 
   /** Adds a table unless it is there. */
   addTable(input: TableReference & Commented): this {
-    return this.#push(messages.newtable, ADD, input, { name: input.table, ...commented(input) }, `add table ${input.family} ${input.table}`);
+    return this.#push(
+      messages.newtable,
+      ADD,
+      input,
+      { name: input.table, ...commented(input) },
+      `add table ${input.family} ${input.table}`,
+    );
   }
   /** Adds a table; fails with `EEXIST` when it is there. */
   createTable(input: TableReference): this {
-    return this.#push(messages.newtable, CREATE, input, { name: input.table }, `create table ${input.family} ${input.table}`);
+    return this.#push(
+      messages.newtable,
+      CREATE,
+      input,
+      { name: input.table },
+      `create table ${input.family} ${input.table}`,
+    );
   }
   /** Deletes a table with all that is in it; fails with `ENOENT` when there is none. */
   deleteTable(input: TableReference): this {
-    return this.#push(messages.deltable, 0, input, { name: input.table }, `delete table ${input.family} ${input.table}`);
+    return this.#push(
+      messages.deltable,
+      0,
+      input,
+      { name: input.table },
+      `delete table ${input.family} ${input.table}`,
+    );
   }
 
   /** Adds a chain unless it is there. */
   addChain(input: ChainInput): this {
     const { table, chain, type, hook, priority, policy, device } = input;
-    const base = hook === undefined ? {} : { hook: { num: hooks[hook], priority: priority ?? 0, dev: device }, type: type ?? 'filter' };
+    const base =
+      hook === undefined
+        ? {}
+        : { hook: { num: hooks[hook], priority: priority ?? 0, dev: device }, type: type ?? 'filter' };
     return this.#push(
       messages.newchain,
       ADD,
@@ -144,12 +178,24 @@ export class Transaction {
   /** Deletes an empty chain that nothing refers to. */
   deleteChain(input: ChainReference): this {
     const { table, chain } = input;
-    return this.#push(messages.delchain, 0, input, { table, name: chain }, `delete chain ${input.family} ${table} ${chain}`);
+    return this.#push(
+      messages.delchain,
+      0,
+      input,
+      { table, name: chain },
+      `delete chain ${input.family} ${table} ${chain}`,
+    );
   }
   /** Deletes all rules of a chain. */
   flushChain(input: ChainReference): this {
     const { table, chain } = input;
-    return this.#push(messages.delrule, 0, input, { table, chain }, `flush chain ${input.family} ${table} ${chain}`);
+    return this.#push(
+      messages.delrule,
+      0,
+      input,
+      { table, chain },
+      `flush chain ${input.family} ${table} ${chain}`,
+    );
   }
 
   /** Adds a rule at the end of its chain, or behind `position`. */
@@ -198,7 +244,11 @@ export class Transaction {
         : data === 'verdict'
           ? { dataType: VERDICT, dataLen: 16 }
           : { dataType: data.type ?? 0, dataLen: data.length };
-    const names = [...(flags === undefined ? [] : [flags].flat()), ...(data === undefined ? [] : ['map']), ...(timeout === undefined ? [] : ['timeout'])];
+    const names = [
+      ...(flags === undefined ? [] : [flags].flat()),
+      ...(data === undefined ? [] : ['map']),
+      ...(timeout === undefined ? [] : ['timeout']),
+    ];
     return this.#push(
       messages.newset,
       ADD,
@@ -220,7 +270,13 @@ export class Transaction {
   /** Deletes a set that no rule uses. */
   deleteSet(input: SetReference): this {
     const { table, set } = input;
-    return this.#push(messages.delset, 0, input, { table, name: set }, `delete set ${input.family} ${table} ${set}`);
+    return this.#push(
+      messages.delset,
+      0,
+      input,
+      { table, name: set },
+      `delete set ${input.family} ${table} ${set}`,
+    );
   }
   /** Adds elements to a set; those that are there stay. */
   addElements(input: SetReference, elements: readonly ElementInput[]): this {
@@ -230,20 +286,40 @@ export class Transaction {
   deleteElements(input: SetReference, elements: readonly ElementInput[]): this {
     return this.#elements(messages.delsetelem, 0, input, elements, 'delete');
   }
-  #elements(message: Message, flags: number, input: SetReference, elements: readonly ElementInput[], verb: string): this {
+  #elements(
+    message: Message,
+    flags: number,
+    input: SetReference,
+    elements: readonly ElementInput[],
+    verb: string,
+  ): this {
     const { table, set } = input;
     const elem = elements.map(({ key, intervalEnd, data, timeout }) => ({
       key: { value: key },
       ...(intervalEnd ? { flags: ['interval-end'] } : {}),
-      ...(data === undefined ? {} : { data: data instanceof Uint8Array ? { value: data } : { verdict: data } }),
+      ...(data === undefined
+        ? {}
+        : { data: data instanceof Uint8Array ? { value: data } : { verdict: data } }),
       ...(timeout === undefined ? {} : { timeout }),
     }));
-    return this.#push(message, flags, input, { table, set, elements: { elem } }, `${verb} element ${input.family} ${table} ${set}`);
+    return this.#push(
+      message,
+      flags,
+      input,
+      { table, set, elements: { elem } },
+      `${verb} element ${input.family} ${table} ${set}`,
+    );
   }
 
   /** Any other message of nftables: objects, flow tables, … */
   raw(message: Message, family: TableFamily, flags: number, attributes: object): this {
-    this.operations.push({ message, flags, family: tableFamilies[family], attributes, description: message.name });
+    this.operations.push({
+      message,
+      flags,
+      family: tableFamilies[family],
+      attributes,
+      description: message.name,
+    });
     return this;
   }
 }

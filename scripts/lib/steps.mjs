@@ -15,7 +15,13 @@ export class Failure extends Error {}
 
 /** Runs a program and waits for it; its output is only shown when it fails, unless asked for. */
 export function run(file, args, { show = false, env = process.env, cwd = root } = {}) {
-  const done = spawnSync(file, args, { cwd, env, stdio: show ? 'inherit' : 'pipe', encoding: 'utf8', maxBuffer: 1 << 26 });
+  const done = spawnSync(file, args, {
+    cwd,
+    env,
+    stdio: show ? 'inherit' : 'pipe',
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+  });
   if (done.error !== undefined) throw new Failure(`${file}: ${done.error.message}`);
   if (done.status !== 0) {
     if (!show) process.stderr.write(`${done.stdout ?? ''}${done.stderr ?? ''}`);
@@ -44,7 +50,9 @@ export function newest(path, matches = () => true) {
 
 /** Time of the oldest of some files, in ms; 0 when one is missing. */
 export function oldest(...paths) {
-  return Math.min(...paths.map((path) => statSync(join(root, path), { throwIfNoEntry: false })?.mtimeMs ?? 0));
+  return Math.min(
+    ...paths.map((path) => statSync(join(root, path), { throwIfNoEntry: false })?.mtimeMs ?? 0),
+  );
 }
 
 /** Runs `main`; a Failure is told without a stack. */

@@ -7,7 +7,9 @@ import { Failure, installed, say } from './steps.mjs';
 export function privileged(what) {
   if (getuid() === 0) return true;
   if (!installed('unshare')) {
-    throw new Failure(`${what} needs root, or unshare for namespaces of its own: sudo apt-get install -y util-linux`);
+    throw new Failure(
+      `${what} needs root, or unshare for namespaces of its own: sudo apt-get install -y util-linux`,
+    );
   }
   const probe = spawnSync('unshare', ['-Urnm', 'true']);
   if (probe.status !== 0) {
@@ -19,7 +21,9 @@ export function privileged(what) {
   say('Not root: going on in user, network and mount namespaces of our own.');
   // /run must be ours, for the names of network namespaces
   const prepare = 'mount -t tmpfs tmpfs /run && exec "$@"';
-  const done = spawnSync('unshare', ['-Urnm', 'sh', '-c', prepare, 'sh', execPath, ...argv.slice(1)], { stdio: 'inherit' });
+  const done = spawnSync('unshare', ['-Urnm', 'sh', '-c', prepare, 'sh', execPath, ...argv.slice(1)], {
+    stdio: 'inherit',
+  });
   process.exitCode = done.status ?? 1;
   return false;
 }

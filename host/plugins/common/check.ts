@@ -15,7 +15,11 @@ export function requirePrevResult(result: Result | undefined): Result {
 }
 
 /** Has the interface the addresses of a result, and the routes to their networks? Throws CniError 999. */
-export async function checkAddresses(network: Network, ifname: string, ips: readonly IpConfig[]): Promise<void> {
+export async function checkAddresses(
+  network: Network,
+  ifname: string,
+  ips: readonly IpConfig[],
+): Promise<void> {
   const link = await network.links.find(ifname);
   if (link === undefined) throw wrong(`Cannot find container link ${ifname}`);
   const addresses = await network.addresses.list({ device: link.index });
@@ -26,7 +30,11 @@ export async function checkAddresses(network: Network, ifname: string, ips: read
       throw wrong(`Failed to match addr ${ip.address} on interface ${ifname}`);
     }
     const prefix = formatCidr(networkOf(cidr));
-    if (!routes.some(({ dst, type }) => dst === prefix || (cidr.length === cidr.address.bits && type === 'local'))) {
+    if (
+      !routes.some(
+        ({ dst, type }) => dst === prefix || (cidr.length === cidr.address.bits && type === 'local'),
+      )
+    ) {
       throw wrong(`Failed to find Gateway ${ip.gateway ?? ''} for interface ${ifname}`);
     }
   }
@@ -41,7 +49,10 @@ export async function checkRoutes(network: Network, wanted: readonly Route[]): P
     const found = (await network.routes.list({ table: table ?? 254, family })).some(
       (route) =>
         route.dst === prefix &&
-        (gw === undefined || cidr.length === 0 || route.gateway === gw || route.multipath?.some((hop) => hop.attributes.gateway === gw)),
+        (gw === undefined ||
+          cidr.length === 0 ||
+          route.gateway === gw ||
+          route.multipath?.some((hop) => hop.attributes.gateway === gw)),
     );
     if (!found) throw wrong(`Expected Route {Dst:${dst} GW:${gw ?? ''}} not found in routing table`);
   }

@@ -25,7 +25,8 @@ export function isIpv6(text: string): boolean {
 /** The route of a result as the kernel gets it: without a gateway of its own it goes over the first of its family. */
 export function routeInput(route: Route, device: string, ips: readonly IpConfig[]): RouteInput {
   const gateway =
-    route.gw ?? ips.find((ip) => ip.gateway !== undefined && isIpv6(ip.address) === isIpv6(route.dst))?.gateway;
+    route.gw ??
+    ips.find((ip) => ip.gateway !== undefined && isIpv6(ip.address) === isIpv6(route.dst))?.gateway;
   const metrics = {
     ...(route.mtu === undefined ? {} : { mtu: route.mtu }),
     ...(route.advmss === undefined ? {} : { advmss: route.advmss }),
@@ -69,12 +70,16 @@ async function settle({ network }: Sandbox, ifname: string): Promise<void> {
     const flagged = (flag: string): string | undefined =>
       addresses.find(({ flags }) => flags?.includes(flag as never))?.address.split('/')[0];
     const duplicate = flagged('dadfailed');
-    if (duplicate !== undefined) throw new CniError(errorCodes.internal, `link ${ifname} has address ${duplicate} in DADFAILED state`);
+    if (duplicate !== undefined)
+      throw new CniError(errorCodes.internal, `link ${ifname} has address ${duplicate} in DADFAILED state`);
     if (flagged('tentative') === undefined) return;
     if (performance.now() < end) continue;
     const { operstate } = await network.links.get(ifname);
     if (operstate !== 'up') return;
-    throw new CniError(errorCodes.internal, `link ${ifname} still has tentative addresses after ${SETTLE_TIMEOUT / 1000} seconds`);
+    throw new CniError(
+      errorCodes.internal,
+      `link ${ifname} still has tentative addresses after ${SETTLE_TIMEOUT / 1000} seconds`,
+    );
   }
 }
 
@@ -118,14 +123,25 @@ function routeText({ dst, gw }: Route, device: string): string {
   return `'${dst}${gw === undefined ? '' : ` via ${gw}`} dev ${device}'`;
 }
 
-function throwFirst(failures: readonly { index: number; code: string; error: Error }[], steps: readonly string[]): void {
-  const first = failures.find(({ index, code }) => !(code === 'EEXIST' && steps[index]?.includes('add route')));
-  if (first !== undefined) throw failed(steps[first.index] ?? 'failed to configure the interface', first.error);
+function throwFirst(
+  failures: readonly { index: number; code: string; error: Error }[],
+  steps: readonly string[],
+): void {
+  const first = failures.find(
+    ({ index, code }) => !(code === 'EEXIST' && steps[index]?.includes('add route')),
+  );
+  if (first !== undefined)
+    throw failed(steps[first.index] ?? 'failed to configure the interface', first.error);
 }
 
 /** Lets the host forward packets of the families that addresses are of. */
-export function enableForwarding({ namespace: { sysctl } }: { namespace: Sandbox['namespace'] }, ips: readonly IpConfig[]): void {
-  const switches = new Set(ips.map(({ address }) => (isIpv6(address) ? 'net/ipv6/conf/all/forwarding' : 'net/ipv4/ip_forward')));
+export function enableForwarding(
+  { namespace: { sysctl } }: { namespace: Sandbox['namespace'] },
+  ips: readonly IpConfig[],
+): void {
+  const switches = new Set(
+    ips.map(({ address }) => (isIpv6(address) ? 'net/ipv6/conf/all/forwarding' : 'net/ipv4/ip_forward')),
+  );
   for (const name of switches) {
     try {
       if (sysctl.get(name) !== '1') sysctl.set(name, 1);

@@ -4,8 +4,8 @@ import * as x from '../../netfilter/expressions.js';
 import {
   commentMatch,
   type IptablesFamily,
-  iptablesInstalled,
   IptablesTable,
+  iptablesInstalled,
   legacyTables,
 } from '../../netfilter/iptables.js';
 import { type Cidr, formatAddress, formatCidr, networkOf } from './address.js';
@@ -32,7 +32,9 @@ function instance({ name, containerId, ifname }: Masqueraded): string {
 
 function comment(owner: Masqueraded): string {
   const { name, containerId, ifname } = owner;
-  return `${instance(owner)}, net: ${name}, if: ${ifname}, id: ${containerId}`.replaceAll('"', '').slice(0, COMMENT_LENGTH);
+  return `${instance(owner)}, net: ${name}, if: ${ifname}, id: ${containerId}`
+    .replaceAll('"', '')
+    .slice(0, COMMENT_LENGTH);
 }
 
 function familyOf({ address }: Cidr): number {
@@ -63,16 +65,26 @@ async function setUpNftables({ netfilter }: Side, owner: Masqueraded, ips: reado
     const rules = await netfilter.rules(table);
     transaction
       .addTable({ ...table, comment: 'Masquerading for CNI attachments' })
-      .addChain({ ...checks, comment: 'Masquerade traffic from certain IPs to any (non-multicast) IP outside their subnet' })
+      .addChain({
+        ...checks,
+        comment: 'Masquerade traffic from certain IPs to any (non-multicast) IP outside their subnet',
+      })
       .addChain({ ...postrouting, type: 'nat', hook: 'postrouting', priority: SRCNAT, policy: 'accept' });
     if (!rules.some(({ chain }) => chain === postrouting.chain)) {
       transaction
-        .addRule({ ...postrouting, expressions: [...x.nfproto(IPV4), ...x.destination('224.0.0.0/4'), x.returnToCaller()] })
-        .addRule({ ...postrouting, expressions: [...x.nfproto(IPV6), ...x.destination('ff00::/8'), x.returnToCaller()] })
+        .addRule({
+          ...postrouting,
+          expressions: [...x.nfproto(IPV4), ...x.destination('224.0.0.0/4'), x.returnToCaller()],
+        })
+        .addRule({
+          ...postrouting,
+          expressions: [...x.nfproto(IPV6), ...x.destination('ff00::/8'), x.returnToCaller()],
+        })
         .addRule({ ...postrouting, expressions: [x.goTo(checks.chain)] });
     }
     for (const { chain, comment: old, handle } of rules) {
-      if (chain === checks.chain && old?.startsWith(prefix)) transaction.deleteRule({ ...checks, handle: handle ?? 0 });
+      if (chain === checks.chain && old?.startsWith(prefix))
+        transaction.deleteRule({ ...checks, handle: handle ?? 0 });
     }
     for (const ip of ips) {
       transaction.addRule({
@@ -138,7 +150,12 @@ async function removeIptables(side: Side, owner: Masqueraded): Promise<void> {
 }
 
 /** Can a chain be there? Asks the kernel, which is quicker than starting iptables to find out. */
-export async function mayHaveChain(side: Side, family: IptablesFamily, tableName: string, chain: string): Promise<boolean> {
+export async function mayHaveChain(
+  side: Side,
+  family: IptablesFamily,
+  tableName: string,
+  chain: string,
+): Promise<boolean> {
   if (!iptablesInstalled(family)) return false;
   const chains = await side.netfilter.chains({ family, table: tableName });
   return chains.some(({ name }) => name === chain) || legacyTables(family).includes(tableName);
@@ -152,16 +169,27 @@ export async function tearDownMasquerade(host: Side, owner: Masqueraded): Promis
 }
 
 /** Takes the rules of a network's attachments away that are not valid any more. */
-export async function collectMasquerade(host: Side, name: string, valid: readonly ValidAttachment[]): Promise<void> {
+export async function collectMasquerade(
+  host: Side,
+  name: string,
+  valid: readonly ValidAttachment[],
+): Promise<void> {
   const network = hash(name, 16);
-  const known = new Set(valid.map(({ containerID, ifname }) => instance({ name, containerId: containerID, ifname })));
-  const stale = (text: string): boolean => text.startsWith(`${network}-`) && !known.has(text.split(',')[0] ?? '');
+  const known = new Set(
+    valid.map(({ containerID, ifname }) => instance({ name, containerId: containerID, ifname })),
+  );
+  const stale = (text: string): boolean =>
+    text.startsWith(`${network}-`) && !known.has(text.split(',')[0] ?? '');
   await removeNftables(host, stale);
   const chains = new Set(valid.map(({ containerID }) => chainName(name, containerID)));
   const mark = `--comment "name: \\"${name}\\" id: `;
   for (const family of ['ip', 'ip6'] as const) {
     if (!iptablesInstalled(family)) continue;
-    if ((await host.netfilter.chains({ family, table: 'nat' })).length === 0 && !legacyTables(family).includes('nat')) continue;
+    if (
+      (await host.netfilter.chains({ family, table: 'nat' })).length === 0 &&
+      !legacyTables(family).includes('nat')
+    )
+      continue;
     const nat = await IptablesTable.load(host.namespace, family, 'nat');
     for (const rule of [...nat.rules(POSTROUTING)]) {
       const chain = / -j (CNI-[0-9a-f]{24})$/.exec(rule)?.[1];

@@ -1,6 +1,6 @@
-import { parseMac } from '../../codec/text.js';
-import type { Side, ValidAttachment } from '../../cni/plugin.js';
 import { CniError, errorCodes } from '../../cni/errors.js';
+import type { Side, ValidAttachment } from '../../cni/plugin.js';
+import { parseMac } from '../../codec/text.js';
 import * as x from '../../netfilter/expressions.js';
 
 /** Whose frames are to carry only its own hardware address. */
@@ -25,7 +25,12 @@ function commentOf({ containerId, ifname }: Checked): string {
 }
 
 /** Drops frames from a port of a bridge that have another source than the container's address. One transaction. */
-export async function setUpSpoofCheck({ netfilter }: Side, owner: Checked, port: string, mac: string): Promise<void> {
+export async function setUpSpoofCheck(
+  { netfilter }: Side,
+  owner: Checked,
+  port: string,
+  mac: string,
+): Promise<void> {
   const chain = chainOf(owner);
   const comment = commentOf(owner);
   const address = parseMac(mac);
@@ -33,22 +38,36 @@ export async function setUpSpoofCheck({ netfilter }: Side, owner: Checked, port:
     throw new CniError(errorCodes.internal, `failed to setup spoof-check: ${mac} is no hardware address`);
   }
   await netfilter.update(async (transaction) => {
-    const old = (await netfilter.rules({ ...table, chain: PREROUTING })).filter((rule) => rule.comment === comment);
+    const old = (await netfilter.rules({ ...table, chain: PREROUTING })).filter(
+      (rule) => rule.comment === comment,
+    );
     transaction
       .addTable(table)
-      .addChain({ ...table, chain: PREROUTING, type: 'filter', hook: 'prerouting', priority: RAW, policy: 'accept' })
+      .addChain({
+        ...table,
+        chain: PREROUTING,
+        type: 'filter',
+        hook: 'prerouting',
+        priority: RAW,
+        policy: 'accept',
+      })
       .addChain({ ...table, chain })
       .addChain({ ...table, chain: `${chain}-mac` })
       .flushChain({ ...table, chain })
       .flushChain({ ...table, chain: `${chain}-mac` });
-    for (const { handle } of old) transaction.deleteRule({ ...table, chain: PREROUTING, handle: handle ?? 0 });
+    for (const { handle } of old)
+      transaction.deleteRule({ ...table, chain: PREROUTING, handle: handle ?? 0 });
     transaction
       .addRule({ ...table, chain: PREROUTING, expressions: [...x.iifname(port), x.jump(chain)], comment })
       .addRule({ ...table, chain, expressions: [x.jump(`${chain}-mac`)], comment })
       .addRule({
         ...table,
         chain: `${chain}-mac`,
-        expressions: [x.payload('ll-header', ETHER_SOURCE, MAC_LENGTH), x.compare(address), x.returnToCaller()],
+        expressions: [
+          x.payload('ll-header', ETHER_SOURCE, MAC_LENGTH),
+          x.compare(address),
+          x.returnToCaller(),
+        ],
         comment,
       })
       .addRule({ ...table, chain: `${chain}-mac`, expressions: [x.drop()], comment });
@@ -57,19 +76,23 @@ export async function setUpSpoofCheck({ netfilter }: Side, owner: Checked, port:
 
 /** Removes the checks that `stale` picks by the names of their chains, and the table when nothing is left in it. */
 async function remove({ netfilter }: Side, stale: (chain: string) => boolean): Promise<void> {
-  const isStale = (name: string | undefined): boolean => name?.startsWith(PREFIX) === true && stale(name.replace(/-mac$/, ''));
+  const isStale = (name: string | undefined): boolean =>
+    name?.startsWith(PREFIX) === true && stale(name.replace(/-mac$/, ''));
   if (!(await netfilter.chains(table)).some(({ name }) => isStale(name))) return;
   await netfilter.update(async (transaction) => {
     const chains = await netfilter.chains(table);
     const gone = chains.filter(({ name }) => isStale(name)).map(({ name }) => name as string);
     const rules = await netfilter.rules({ ...table, chain: PREROUTING });
-    const jumps = rules.filter((rule) => gone.some((chain) => rule.comment === chain.replace(PREFIX, 'macspoofchk-')));
+    const jumps = rules.filter((rule) =>
+      gone.some((chain) => rule.comment === chain.replace(PREFIX, 'macspoofchk-')),
+    );
     if (gone.length === 0) return;
     if (chains.length === gone.length + 1 && rules.length === jumps.length) {
       transaction.deleteTable(table);
       return;
     }
-    for (const { handle } of jumps) transaction.deleteRule({ ...table, chain: PREROUTING, handle: handle ?? 0 });
+    for (const { handle } of jumps)
+      transaction.deleteRule({ ...table, chain: PREROUTING, handle: handle ?? 0 });
     for (const chain of gone) transaction.flushChain({ ...table, chain });
     // outer chains jump to those for addresses, which come second in the names' order
     for (const chain of gone.sort()) transaction.deleteChain({ ...table, chain });
@@ -83,6 +106,8 @@ export async function tearDownSpoofCheck(host: Side, owner: Checked): Promise<vo
 
 /** Removes checks of attachments that nobody knows any more; `known` are those of every network. */
 export async function collectSpoofChecks(host: Side, known: readonly ValidAttachment[]): Promise<void> {
-  const valid = new Set(known.map(({ containerID, ifname }) => chainOf({ containerId: containerID, ifname })));
+  const valid = new Set(
+    known.map(({ containerID, ifname }) => chainOf({ containerId: containerID, ifname })),
+  );
   await remove(host, (chain) => !valid.has(chain));
 }

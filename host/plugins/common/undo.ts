@@ -20,7 +20,10 @@ export class Undo {
 }
 
 /** Runs `work`; when it throws, takes back what it did. */
-export async function undoing<T>(log: (message: string) => void, work: (undo: Undo) => Promise<T>): Promise<T> {
+export async function undoing<T>(
+  log: (message: string) => void,
+  work: (undo: Undo) => Promise<T>,
+): Promise<T> {
   const undo = new Undo();
   try {
     return await work(undo);

@@ -18,7 +18,10 @@ async function add({ sandbox, prevResult }: Request): Promise<Result> {
     const foreign = present.find(({ address }) => !address.startsWith('127.') && address !== '::1/128');
     if (foreign !== undefined) {
       const address = foreign.address.split('/')[0];
-      throw new CniError(errorCodes.internal, `loopback interface found with non-loopback address "${address}"`);
+      throw new CniError(
+        errorCodes.internal,
+        `loopback interface found with non-loopback address "${address}"`,
+      );
     }
     const [first] = present;
     if (first !== undefined) ips.push({ address: first.address, interface: 0 });
@@ -32,7 +35,8 @@ async function remove({ sandbox }: Request): Promise<void> {
 }
 
 async function check({ sandbox }: Request): Promise<void> {
-  if (!(await sandbox.network.links.get(LOOPBACK)).up) throw new CniError(errorCodes.internal, 'loopback interface is down');
+  if (!(await sandbox.network.links.get(LOOPBACK)).up)
+    throw new CniError(errorCodes.internal, 'loopback interface is down');
 }
 
 /** loopback: sets the sandbox's `lo` up. */

@@ -40,7 +40,10 @@ export async function ensureBridge(host: Side, settings: BridgeSettings): Promis
     host.namespace.sysctl.ensure(`net/ipv6/conf/${name}/accept_ra`, 0);
   }
   if (link.kind !== 'bridge') {
-    throw new CniError(errorCodes.internal, `failed to create bridge "${name}": "${name}" already exists but is not a bridge`);
+    throw new CniError(
+      errorCodes.internal,
+      `failed to create bridge "${name}": "${name}" already exists but is not a bridge`,
+    );
   }
   if (!link.up || (promiscMode && !link.flags.includes('promisc'))) {
     await links.change(link.index, { up: true, ...(promiscMode ? { promisc: true } : {}) });

@@ -38,12 +38,18 @@ async function createPair(request: Request, bridge: Link, mac: string, mtu: numb
     } catch (error) {
       if (!(error instanceof NetlinkError)) throw error;
       if (error.code !== 'EEXIST') {
-        throw new CniError(errorCodes.internal, `failed to make veth pair: ${error.message}`, '', { cause: error });
+        throw new CniError(errorCodes.internal, `failed to make veth pair: ${error.message}`, '', {
+          cause: error,
+        });
       }
       if ((await sandbox.network.links.find(ifname)) !== undefined) {
-        throw new CniError(errorCodes.internal, `container veth name ("${ifname}") peer provided ("${name}") already exists`);
+        throw new CniError(
+          errorCodes.internal,
+          `container veth name ("${ifname}") peer provided ("${name}") already exists`,
+        );
       }
-      if (attempt === NAME_ATTEMPTS) throw new CniError(errorCodes.internal, 'failed to find a unique veth name');
+      if (attempt === NAME_ATTEMPTS)
+        throw new CniError(errorCodes.internal, 'failed to find a unique veth name');
     }
   }
 }
@@ -72,7 +78,13 @@ function tuneContainerEnd({ sandbox, ifname }: Request, { enabledad }: BridgeSet
 }
 
 /** Addresses, routes and gateway of an attachment whose IPAM gave it addresses. */
-async function configureLayer3(request: Request, settings: BridgeSettings, bridge: Link, given: Result, undo: Undo): Promise<Result & { gateway?: Link }> {
+async function configureLayer3(
+  request: Request,
+  settings: BridgeSettings,
+  bridge: Link,
+  given: Result,
+  undo: Undo,
+): Promise<Result & { gateway?: Link }> {
   const { host, sandbox, ifname } = request;
   const ips = withGateways(given.ips ?? [], settings, CONTAINER_INDEX);
   const routes = [...(given.routes ?? []), ...defaultRoutes(ips, given.routes ?? [], settings)];
@@ -107,7 +119,8 @@ async function add(request: Request): Promise<Result> {
     if (ipam.configured) {
       given = await ipam.add();
       undo.push(() => ipam.delete());
-      if ((given.ips ?? []).length === 0) throw new CniError(errorCodes.internal, 'IPAM plugin returned missing IP config');
+      if ((given.ips ?? []).length === 0)
+        throw new CniError(errorCodes.internal, 'IPAM plugin returned missing IP config');
     }
     const mac = settings.mac ?? randomMac();
     const made = await withBridge(host, async () => {

@@ -12,7 +12,11 @@ function checkMac({ mac }: Interface, link: Link, what: string): void {
   }
 }
 
-async function checkBridge(request: Request, settings: BridgeSettings, entry: Interface | undefined): Promise<Link> {
+async function checkBridge(
+  request: Request,
+  settings: BridgeSettings,
+  entry: Interface | undefined,
+): Promise<Link> {
   const { bridge: name, promiscMode } = settings;
   if (entry === undefined) throw wrong(`CNI created bridge ${name} was not found`);
   if (entry.sandbox) throw wrong(`Interface ${name} should not be in sandbox`);
@@ -22,7 +26,9 @@ async function checkBridge(request: Request, settings: BridgeSettings, entry: In
   checkMac(entry, link, 'Bridge interface');
   // others may have it promiscuous too (tcpdump), but when the config wants it, it must be
   if (promiscMode && !link.flags.includes('promisc') && (link.promiscuity ?? 0) === 0) {
-    throw wrong(`Bridge interface ${name} configured Promisc Mode ${promiscMode} doesn't match current state: false`);
+    throw wrong(
+      `Bridge interface ${name} configured Promisc Mode ${promiscMode} doesn't match current state: false`,
+    );
   }
   return link;
 }
@@ -31,7 +37,9 @@ async function checkContainer(request: Request, entry: Interface | undefined): P
   const { ifname, sandbox } = request;
   if (entry === undefined) throw wrong(`CNI created interface in container ${ifname} not found`);
   if (entry.sandbox !== sandbox.path) {
-    throw wrong(`Sandbox in prevResult ${entry.sandbox ?? ''} doesn't match configured netns: ${sandbox.path}`);
+    throw wrong(
+      `Sandbox in prevResult ${entry.sandbox ?? ''} doesn't match configured netns: ${sandbox.path}`,
+    );
   }
   const link = await sandbox.network.links.find(ifname);
   if (link === undefined) throw wrong(`Interface ${ifname} not found`);
@@ -60,14 +68,17 @@ export async function checkAttachment(request: Request, settings: BridgeSettings
   const hostLinks = await host.network.links.list({ kind: 'veth' });
   const named = interfaces.filter((one) => !one.sandbox && one.name !== settings.bridge);
   const end = hostLinks.find(
-    (link) => named.some(({ name }) => name === link.ifname) && link.index === container.link && link.link === container.index,
+    (link) =>
+      named.some(({ name }) => name === link.ifname) &&
+      link.index === container.link &&
+      link.link === container.index,
   );
   if (end === undefined) throw wrong(`CNI veth created for bridge ${settings.bridge} was not found`);
-  if (end.master !== bridge.index) throw wrong(`Interface ${end.ifname} is no port of bridge ${settings.bridge}`);
+  if (end.master !== bridge.index)
+    throw wrong(`Interface ${end.ifname} is no port of bridge ${settings.bridge}`);
   checkMac(named.find(({ name }) => name === end.ifname) as Interface, end, 'Interface');
   const index = interfaces.findIndex((one) => one.name === ifname && one.sandbox);
   const ips = (result.ips ?? []).filter((ip) => ip.interface === index || ip.interface === undefined);
   await checkAddresses(sandbox.network, ifname, ips);
   await checkRoutes(sandbox.network, result.routes ?? []);
 }
-

@@ -1,5 +1,15 @@
 import { knownArgs } from '../../../cni/arguments.js';
-import { array, boolean, dnsShape, integer, object, optional, type Read, record, string } from '../../../cni/config.js';
+import {
+  array,
+  boolean,
+  dnsShape,
+  integer,
+  object,
+  optional,
+  type Read,
+  record,
+  string,
+} from '../../../cni/config.js';
 import { CniError, errorCodes } from '../../../cni/errors.js';
 import type { Request } from '../../../cni/plugin.js';
 import { parseMac } from '../../../codec/text.js';
@@ -16,7 +26,9 @@ export const bridgeShape = object({
   hairpinMode: optional(boolean, false),
   promiscMode: optional(boolean, false),
   vlan: optional(integer, 0),
-  vlanTrunk: optional(array(object({ minID: optional(integer), maxID: optional(integer), id: optional(integer) }))),
+  vlanTrunk: optional(
+    array(object({ minID: optional(integer), maxID: optional(integer), id: optional(integer) })),
+  ),
   preserveDefaultVlan: optional(boolean, false),
   macspoofchk: optional(boolean, false),
   enabledad: optional(boolean, false),

@@ -3,7 +3,15 @@ import type { Side } from '../../../cni/plugin.js';
 import type { IpConfig, Route } from '../../../cni/result.js';
 import { NetlinkError } from '../../../netlink/errors.js';
 import type { Link } from '../../../network/links.js';
-import { contains, formatAddress, formatCidr, networkOf, parseAddress, parseCidr, plus } from '../../common/address.js';
+import {
+  contains,
+  formatAddress,
+  formatCidr,
+  networkOf,
+  parseAddress,
+  parseCidr,
+  plus,
+} from '../../common/address.js';
 import { cidrOf, isIpv6 } from '../../common/interface.js';
 import { randomMac, vethName } from '../../common/names.js';
 import { vlanGatewayAlias, vlanInterfaceName } from './bridge-link.js';
@@ -11,7 +19,11 @@ import type { BridgeSettings } from './config.js';
 import { setPortVlan } from './port.js';
 
 /** The addresses of the container, each with its gateway: the network's first address where the bridge is the gateway. */
-export function withGateways(ips: readonly IpConfig[], { isGateway }: BridgeSettings, index: number): IpConfig[] {
+export function withGateways(
+  ips: readonly IpConfig[],
+  { isGateway }: BridgeSettings,
+  index: number,
+): IpConfig[] {
   return ips.map((ip) => {
     const cidr = cidrOf(ip);
     const gateway = ip.gateway ?? (isGateway ? formatAddress(plus(networkOf(cidr).address, 1n)) : undefined);
@@ -20,15 +32,24 @@ export function withGateways(ips: readonly IpConfig[], { isGateway }: BridgeSett
 }
 
 /** Routes to everywhere over the bridge, for the families that have none over a gateway of their own. */
-export function defaultRoutes(ips: readonly IpConfig[], routes: readonly Route[], { isDefaultGateway }: BridgeSettings): Route[] {
+export function defaultRoutes(
+  ips: readonly IpConfig[],
+  routes: readonly Route[],
+  { isDefaultGateway }: BridgeSettings,
+): Route[] {
   if (!isDefaultGateway) return [];
   const added: Route[] = [];
   for (const six of [false, true]) {
     const gateway = ips.find((ip) => ip.gateway !== undefined && isIpv6(ip.address) === six)?.gateway;
-    const own = routes.some(({ dst, gw }) => gw !== undefined && isIpv6(dst) === six && parseCidr(dst)?.length === 0);
+    const own = routes.some(
+      ({ dst, gw }) => gw !== undefined && isIpv6(dst) === six && parseCidr(dst)?.length === 0,
+    );
     // a default route without gateway means this very route
-    const implied = routes.some(({ dst, gw }) => gw === undefined && isIpv6(dst) === six && parseCidr(dst)?.length === 0);
-    if (gateway !== undefined && !own && !implied) added.push({ dst: six ? '::/0' : '0.0.0.0/0', gw: gateway });
+    const implied = routes.some(
+      ({ dst, gw }) => gw === undefined && isIpv6(dst) === six && parseCidr(dst)?.length === 0,
+    );
+    if (gateway !== undefined && !own && !implied)
+      added.push({ dst: six ? '::/0' : '0.0.0.0/0', gw: gateway });
   }
   return added;
 }
@@ -44,25 +65,39 @@ export async function addGatewayAddresses(
     for (const ip of ips) {
       if (ip.gateway === undefined || isIpv6(ip.address) !== six) continue;
       const address = parseAddress(ip.gateway);
-      if (address === undefined) throw new CniError(errorCodes.internal, `invalid gateway address ${ip.gateway}`);
-      const what = vlan === 0 ? 'failed to set bridge addr' : 'failed to set vlan interface for bridge with addr';
+      if (address === undefined)
+        throw new CniError(errorCodes.internal, `invalid gateway address ${ip.gateway}`);
+      const what =
+        vlan === 0 ? 'failed to set bridge addr' : 'failed to set vlan interface for bridge with addr';
       await addAddress(host, device, formatCidr({ address, length: cidrOf(ip).length }), forceAddress, what);
     }
   }
 }
 
-async function addAddress(host: Side, { index, ifname }: Link, wanted: string, force: boolean, what: string): Promise<void> {
+async function addAddress(
+  host: Side,
+  { index, ifname }: Link,
+  wanted: string,
+  force: boolean,
+  what: string,
+): Promise<void> {
   const { addresses } = host.network;
   const six = isIpv6(wanted);
   const cidr = cidrOf({ address: wanted });
-  const present = (await addresses.list({ device: index, family: six ? 'inet6' : 'inet' })).filter(({ scope }) => scope !== LINK_SCOPE);
+  const present = (await addresses.list({ device: index, family: six ? 'inet6' : 'inet' })).filter(
+    ({ scope }) => scope !== LINK_SCOPE,
+  );
   if (present.some(({ address }) => address === wanted)) return;
   const conflicting = present.filter(({ address }) => {
     const other = cidrOf({ address });
     return !six || contains(networkOf(other), cidr.address) || contains(networkOf(cidr), other.address);
   });
   for (const { address } of conflicting) {
-    if (!force) throw new CniError(errorCodes.internal, `${what}: "${ifname}" already has an IP address different from ${wanted}`);
+    if (!force)
+      throw new CniError(
+        errorCodes.internal,
+        `${what}: "${ifname}" already has an IP address different from ${wanted}`,
+      );
     await addresses.delete({ device: index, address });
   }
   try {
@@ -70,7 +105,12 @@ async function addAddress(host: Side, { index, ifname }: Link, wanted: string, f
   } catch (error) {
     if (error instanceof NetlinkError && error.code === 'EEXIST') return; // another ADD was quicker
     const reason = error instanceof Error ? error.message : String(error);
-    throw new CniError(errorCodes.internal, `${what}: could not add IP address ${wanted} to "${ifname}": ${reason}`, '', { cause: error });
+    throw new CniError(
+      errorCodes.internal,
+      `${what}: could not add IP address ${wanted} to "${ifname}": ${reason}`,
+      '',
+      { cause: error },
+    );
   }
 }
 
@@ -100,6 +140,8 @@ export async function ensureVlanInterface(host: Side, bridge: Link, vlan: number
   } catch (error) {
     await links.delete(port);
     const reason = error instanceof Error ? error.message : String(error);
-    throw new CniError(errorCodes.internal, `failed to create vlan gateway ${name}: ${reason}`, '', { cause: error });
+    throw new CniError(errorCodes.internal, `failed to create vlan gateway ${name}: ${reason}`, '', {
+      cause: error,
+    });
   }
 }

@@ -22,13 +22,23 @@ interface Vlan {
 }
 
 /** Changes the VLANs of a port: `setlink` adds, `dellink` removes. */
-async function changeVlans(host: Side, index: number, verb: 'add' | 'delete', vlanInfo: readonly Vlan[]): Promise<void> {
+async function changeVlans(
+  host: Side,
+  index: number,
+  verb: 'add' | 'delete',
+  vlanInfo: readonly Vlan[],
+): Promise<void> {
   if (vlanInfo.length === 0) return;
   const message = verb === 'add' ? setlink : dellink;
   await host.network.executor.execute(() =>
-    command(message, verbFlags.change, { family: BRIDGE_FAMILY, index }, {
-      afSpec: { flags: MASTER, vlanInfo: vlanInfo.map(({ vid, flags }) => ({ vid, flags: [...flags] })) },
-    }),
+    command(
+      message,
+      verbFlags.change,
+      { family: BRIDGE_FAMILY, index },
+      {
+        afSpec: { flags: MASTER, vlanInfo: vlanInfo.map(({ vid, flags }) => ({ vid, flags: [...flags] })) },
+      },
+    ),
   );
 }
 
@@ -44,13 +54,23 @@ export async function vlansOf(host: Side, index: number): Promise<number[]> {
 }
 
 /** Puts a port into the VLANs of a config: native ones untagged, those of the trunk tagged. */
-export async function setPortVlans(host: Side, ifname: string, index: number, settings: BridgeSettings): Promise<void> {
+export async function setPortVlans(
+  host: Side,
+  ifname: string,
+  index: number,
+  settings: BridgeSettings,
+): Promise<void> {
   const { vlan, trunk, preserveDefaultVlan } = settings;
   if (vlan === 0 && trunk.length === 0) return;
   if (!preserveDefaultVlan) {
     try {
       const present = await vlansOf(host, index);
-      await changeVlans(host, index, 'delete', present.map((vid) => ({ vid, flags: [] })));
+      await changeVlans(
+        host,
+        index,
+        'delete',
+        present.map((vid) => ({ vid, flags: [] })),
+      );
     } catch (error) {
       throw failed(`failed to remove default vlan on interface "${ifname}"`, error);
     }
@@ -69,7 +89,12 @@ export async function setPortVlans(host: Side, ifname: string, index: number, se
 /** Puts a port into one VLAN, untagged. */
 export async function setPortVlan(host: Side, index: number, vlan: number): Promise<void> {
   const others = (await vlansOf(host, index)).filter((vid) => vid !== vlan);
-  await changeVlans(host, index, 'delete', others.map((vid) => ({ vid, flags: [] })));
+  await changeVlans(
+    host,
+    index,
+    'delete',
+    others.map((vid) => ({ vid, flags: [] })),
+  );
   await changeVlans(host, index, 'add', [{ vid: vlan, flags: ['pvid', 'untagged'] }]);
 }
 

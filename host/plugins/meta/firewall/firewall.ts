@@ -43,7 +43,10 @@ async function backendOf({ backend }: FirewallConfig, host: Side): Promise<Backe
 function ingressOf({ ingressPolicy }: FirewallConfig, result: Result): Ingress | undefined {
   if (ingressPolicy === '' || ingressPolicy === 'open') return undefined;
   if (ingressPolicy !== 'same-bridge' && ingressPolicy !== 'isolated') {
-    throw new CniError(errorCodes.invalidNetworkConfig, `unknown ingress policy: ${JSON.stringify(ingressPolicy)}`);
+    throw new CniError(
+      errorCodes.invalidNetworkConfig,
+      `unknown ingress policy: ${JSON.stringify(ingressPolicy)}`,
+    );
   }
   const [first] = result.interfaces ?? [];
   if (first === undefined) {
@@ -54,7 +57,11 @@ function ingressOf({ ingressPolicy }: FirewallConfig, result: Result): Ingress |
   return { policy: ingressPolicy, bridge: first.name };
 }
 
-function wantedOf({ config, name, containerId, ifname }: Request, addresses: readonly string[], ingress?: Ingress): Wanted {
+function wantedOf(
+  { config, name, containerId, ifname }: Request,
+  addresses: readonly string[],
+  ingress?: Ingress,
+): Wanted {
   return {
     owner: { name, containerId, ifname },
     addresses,

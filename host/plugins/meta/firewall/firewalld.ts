@@ -32,7 +32,14 @@ async function withBus<T>(use: (bus: Bus) => Promise<T>): Promise<T> {
   }
 }
 
-async function call({ bus, module }: Bus, destination: string, path: string, face: string, member: string, ...body: string[]): Promise<unknown> {
+async function call(
+  { bus, module }: Bus,
+  destination: string,
+  path: string,
+  face: string,
+  member: string,
+  ...body: string[]
+): Promise<unknown> {
   const message = new module.Message({
     destination,
     path,
@@ -62,7 +69,11 @@ function prefixOf(address: string): string {
   return `${address}/${isIpv6(address) ? 128 : 32}`;
 }
 
-async function eachSource(member: string, { addresses, zone }: Wanted, failed: (source: string, error: Error) => void): Promise<void> {
+async function eachSource(
+  member: string,
+  { addresses, zone }: Wanted,
+  failed: (source: string, error: Error) => void,
+): Promise<void> {
   if (addresses.length === 0) return;
   await withBus(async (bus) => {
     for (const address of addresses) {
@@ -81,7 +92,10 @@ export const firewalldBackend: Backend = {
   async add(_host, wanted) {
     await eachSource('addSource', wanted, (source, error) => {
       if (error.message.includes('ZONE_ALREADY_SET')) return;
-      throw new CniError(errorCodes.internal, `failed to add the address ${source} to ${wanted.zone} zone: ${error.message}`);
+      throw new CniError(
+        errorCodes.internal,
+        `failed to add the address ${source} to ${wanted.zone} zone: ${error.message}`,
+      );
     });
   },
   async remove(_host, wanted) {
@@ -92,7 +106,9 @@ export const firewalldBackend: Backend = {
     await withBus(async (bus) => {
       for (const address of wanted.addresses) {
         const source = prefixOf(address);
-        const there = await call(bus, NAME, PATH, ZONE, 'querySource', wanted.zone, source).catch((error: Error) => error);
+        const there = await call(bus, NAME, PATH, ZONE, 'querySource', wanted.zone, source).catch(
+          (error: Error) => error,
+        );
         if (there !== true) throw wrong(`failed to find the address ${source} in ${wanted.zone} zone`);
       }
     });

@@ -1,5 +1,10 @@
 import type { Side } from '../../../cni/plugin.js';
-import { commentMatch, type IptablesFamily, iptablesInstalled, IptablesTable } from '../../../netfilter/iptables.js';
+import {
+  commentMatch,
+  type IptablesFamily,
+  IptablesTable,
+  iptablesInstalled,
+} from '../../../netfilter/iptables.js';
 import { wrong } from '../../common/check.js';
 import { type Backend, type Ingress, isIpv6, type Wanted } from './backend.js';
 
@@ -9,12 +14,14 @@ const STAGE_1 = 'CNI-ISOLATION-STAGE-1';
 const STAGE_2 = 'CNI-ISOLATION-STAGE-2';
 
 const forwardRule = `${commentMatch('CNI firewall plugin rules')} -j ${CNI_FORWARD}`;
-const adminRule = (chain: string): string => `${commentMatch('CNI firewall plugin admin overrides')} -j ${chain}`;
+const adminRule = (chain: string): string =>
+  `${commentMatch('CNI firewall plugin admin overrides')} -j ${chain}`;
 
 function hostPrefix(address: string): string {
   return `${address}/${isIpv6(address) ? 128 : 32}`;
 }
-const replies = (address: string): string => `-d ${hostPrefix(address)} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT`;
+const replies = (address: string): string =>
+  `-d ${hostPrefix(address)} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT`;
 const outgoing = (address: string): string => `-s ${hostPrefix(address)} -j ACCEPT`;
 
 function ofFamily(family: IptablesFamily, addresses: readonly string[]): string[] {

@@ -28,7 +28,9 @@ function instance({ name, containerId, ifname }: Owner): string {
 
 function comment(owner: Owner): string {
   const { name, containerId, ifname } = owner;
-  return `${instance(owner)}, net: ${name}, if: ${ifname}, id: ${containerId}`.replaceAll('"', '').slice(0, COMMENT_LENGTH);
+  return `${instance(owner)}, net: ${name}, if: ${ifname}, id: ${containerId}`
+    .replaceAll('"', '')
+    .slice(0, COMMENT_LENGTH);
 }
 
 const IPV4 = 2;
@@ -38,7 +40,12 @@ const protocolOf = (address: string): Expression[] => x.nfproto(isIpv6(address) 
 /** Rules of one address: what answers it may come in, and what it sends may go out. */
 function rulesOf(address: string): Expression[][] {
   return [
-    [...protocolOf(address), ...x.destination(address), ...x.connectionState('established', 'related'), x.accept()],
+    [
+      ...protocolOf(address),
+      ...x.destination(address),
+      ...x.connectionState('established', 'related'),
+      x.accept(),
+    ],
     [...protocolOf(address), ...x.source(address), x.accept()],
   ];
 }
@@ -59,10 +66,19 @@ function nameKey(name: string): Uint8Array {
 }
 
 function isolationRules({ policy, bridge }: Ingress): { comment: string; expressions: Expression[] }[] {
-  const others = [...x.iifname(bridge), ...x.oifname(bridge, 'neq'), x.meta('oifname'), x.lookup(BRIDGES), x.drop()];
+  const others = [
+    ...x.iifname(bridge),
+    ...x.oifname(bridge, 'neq'),
+    x.meta('oifname'),
+    x.lookup(BRIDGES),
+    x.drop(),
+  ];
   const rules = [{ comment: between(bridge), expressions: others }];
   if (policy === 'isolated') {
-    rules.push({ comment: within(bridge), expressions: [...x.iifname(bridge), ...x.oifname(bridge), x.drop()] });
+    rules.push({
+      comment: within(bridge),
+      expressions: [...x.iifname(bridge), ...x.oifname(bridge), x.drop()],
+    });
   }
   return rules;
 }
@@ -111,7 +127,9 @@ export const nftablesBackend: Backend = {
     const rules = await netfilter.rules(table);
     const own = rules.filter((rule) => rule.chain === attachments.chain && rule.comment === comment(owner));
     if (own.length < addresses.length * 2) {
-      throw wrong(`expected ${addresses.length * 2} rules of ${comment(owner)} in table inet cni_firewall, found ${own.length}`);
+      throw wrong(
+        `expected ${addresses.length * 2} rules of ${comment(owner)} in table inet cni_firewall, found ${own.length}`,
+      );
     }
     for (const rule of ingress === undefined ? [] : isolationRules(ingress)) {
       if (!rules.some((present) => present.comment === rule.comment)) {
@@ -122,7 +140,9 @@ export const nftablesBackend: Backend = {
 
   async collect({ netfilter }, network, valid) {
     const prefix = `${hash(network, 16)}-`;
-    const known = new Set(valid.map(({ containerID, ifname }) => instance({ name: network, containerId: containerID, ifname })));
+    const known = new Set(
+      valid.map(({ containerID, ifname }) => instance({ name: network, containerId: containerID, ifname })),
+    );
     await removeWhere(netfilter, (text) => text.startsWith(prefix) && !known.has(text.split(',')[0] ?? ''));
   },
 };
