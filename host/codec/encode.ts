@@ -1,4 +1,4 @@
-import type { AcceptedAttributesOf, AcceptedHeaderOf, Message, Struct } from '../schema/definition.js';
+import type { AcceptedAttributesOf, AcceptedHeaderOf, Message } from '../schema/definition.js';
 import { EncodeError } from './errors.js';
 import { ENCODE_NO_ROOM, ENCODE_TOO_LONG } from './layout.js';
 import { type CompiledMessage, type Registry, registry } from './registry.js';
@@ -106,9 +106,9 @@ function writeHeader(program: Program, message: CompiledMessage, header: Record<
   const { definition, headerSize } = message;
   if (headerSize === 0) return;
   const at = program.room(headerSize);
-  program.machine.memory.u8.fill(0, at, at + headerSize);
-  const struct = definition.header as Struct;
-  writeStruct(program.machine.memory, at, struct, header);
+  const { u32 } = program.machine.memory;
+  for (let i = at >> 2; i < (at + headerSize) >> 2; i++) u32[i] = 0;
+  writeStruct(program.machine.memory, at, message.headerWriter, header);
   if (definition.protocol === 'generic') {
     // genlmsghdr: the command is the message's number
     if (header.cmd === undefined) program.machine.memory.u8[at] = definition.number;

@@ -13,9 +13,7 @@ export interface Nodes {
 }
 
 /** Reads a field's value. `node` is the number of its node, `message` the address of the message. */
-type FieldReader = (source: Source, message: number, nodes: Nodes, node: number) => unknown;
-
-const readers = new WeakMap<Field, FieldReader>();
+export type FieldReader = (source: Source, message: number, nodes: Nodes, node: number) => unknown;
 
 function offsetOf(nodes: Nodes, node: number): number {
   return nodes.words[nodes.first + node * NODE_WORDS + 1] as number;
@@ -64,12 +62,8 @@ export function readSet(
 }
 
 export function fieldReader(field: Field): FieldReader {
-  let reader = readers.get(field);
-  if (reader === undefined) {
-    reader = compile(field);
-    readers.set(field, reader);
-  }
-  return reader;
+  field.reader ??= compile(field);
+  return field.reader;
 }
 
 function compile(field: Field): FieldReader {

@@ -1,6 +1,7 @@
 import { extendedAckAttributes } from '../schema/control.js';
 import type { AttributeSet, Family, Message, Protocol } from '../schema/definition.js';
 import { type Machine, machine } from './machine.js';
+import { type StructWriter, structWriter } from './structs.js';
 import { type CompiledSet, structSize, Tables } from './table.js';
 
 /** A message of a registered family, ready to be decoded and encoded. */
@@ -10,6 +11,7 @@ export interface CompiledMessage {
   readonly identifier: number;
   readonly headerSize: number;
   readonly set: CompiledSet;
+  readonly headerWriter: StructWriter;
 }
 
 const PAGE_ENTRY = 12;
@@ -97,6 +99,7 @@ export class Registry {
     const compiled: CompiledMessage = {
       definition: message,
       identifier: this.messages.length,
+      headerWriter: structWriter(message.header),
       headerSize: (structSize(message.header) + 3) & ~3,
       set: this.tables.set(message.attributes ?? empty, message.header),
     };

@@ -13,9 +13,17 @@ interface Part {
   readonly place: Place;
 }
 
-const layouts = new WeakMap<Struct, { parts: Map<string, Part>; size: number }>();
+/** A struct, ready to be written. */
+export interface StructWriter {
+  readonly struct: Struct;
+  readonly parts: ReadonlyMap<string, Part>;
+  /** Bytes, without what its last field takes if that takes the rest. */
+  readonly size: number;
+}
 
-function compiled(struct: Struct): { parts: Map<string, Part>; size: number } {
+const layouts = new WeakMap<Struct, StructWriter>();
+
+export function structWriter(struct: Struct): StructWriter {
   let known = layouts.get(struct);
   if (known === undefined) {
     const fields = layoutOf(struct);
@@ -24,15 +32,14 @@ function compiled(struct: Struct): { parts: Map<string, Part>; size: number } {
         .filter(({ name }) => !name.startsWith('pad'))
         .map(({ name, type, at, size }) => [name, { at, size, place: placer(type) }]),
     );
-    known = { parts, size: fields.reduce((sum, field) => sum + field.size, 0) };
+    known = { struct, parts, size: fields.reduce((sum, field) => sum + field.size, 0) };
     layouts.set(struct, known);
   }
   return known;
 }
 
 /** Bytes that `values` take: the struct's fields, and what the last of them holds if it takes the rest. */
-export function structLength(struct: Struct, values: unknown): number {
-  const { parts, size } = compiled(struct);
+export function structLength({ parts, size }: StructWriter, values: unknown): number {
   let rest = 0;
   for (const [name, part] of parts) {
     if (part.size !== 0) continue;
@@ -43,10 +50,9 @@ export function structLength(struct: Struct, values: unknown): number {
 }
 
 /** Writes a struct to `at`, where there are zeros; fields that are `undefined` stay zero. */
-export function writeStruct(source: Source, at: number, struct: Struct, values: unknown): void {
+export function writeStruct(source: Source, at: number, { struct, parts }: StructWriter, values: unknown): void {
   if (typeof values !== 'object' || values === null)
     throw invalid(`expected an object, got ${shown(values)}`);
-  const { parts } = compiled(struct);
   const given = values as Record<string, unknown>;
   for (const key in given) {
     const value = given[key];
@@ -80,8 +86,10 @@ export function placer(type: TypeData): Place {
         return (source, at, value) => source.view.setUint16(at, integerValue(type, value), littleEndian);
       return (source, at, value) => source.view.setUint8(at, integerValue(type, value));
     }
-    case 'struct':
-      return (source, at, value) => writeStruct(source, at, type.struct, value);
+    case 'struct': {
+      const writer = structWriter(type.struct);
+      return (source, at, value) => writeStruct(source, at, writer, value);
+    }
     case 'bitfield32':
       return (source, at, value) => {
         if (typeof value !== 'object' || value === null)

@@ -1,6 +1,8 @@
 import type { AttributeSet, SetReference, Struct, TypeData } from '../schema/definition.js';
 import { kinds, SIZE_AUTO, selectorModes } from './layout.js';
 import type { Machine } from './machine.js';
+import type { FieldReader } from './objects.js';
+import type { FieldWriter } from './writers.js';
 
 /** An attribute as readers and writers see it: its type, with the schemas below it compiled. */
 export interface Field {
@@ -17,6 +19,9 @@ export interface Field {
   readonly variants?: readonly Field[];
   readonly variantNames?: readonly string[];
   readonly otherwise?: Field;
+  /** Made when first needed. */
+  reader?: FieldReader;
+  writer?: FieldWriter;
 }
 
 /** An attribute set, compiled: a table in the module's memory, and the same by name for the host. */

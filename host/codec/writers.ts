@@ -3,7 +3,7 @@ import { NESTED_FLAG } from './constants.js';
 import { EncodeError } from './errors.js';
 import { operations, SIZE_BIG_ENDIAN } from './layout.js';
 import type { Machine } from './machine.js';
-import { placer, structLength, writeStruct } from './structs.js';
+import { placer, structLength, structWriter, writeStruct } from './structs.js';
 import { type CompiledSet, type Field, fixedSize } from './table.js';
 import { bytesValue, integerValue, invalid, shown, textValue, wideValue } from './values.js';
 
@@ -18,9 +18,10 @@ export class Program {
 
   /** Takes room for `bytes` (a multiple of 4) and returns its address, good until the next call. */
   room(bytes: number): number {
+    const { program } = this.machine;
     const at = this.length;
-    this.length += bytes;
-    return this.machine.program.reserve(this.length, true) + at;
+    this.length = at + bytes;
+    return (this.length <= program.capacity ? program.address : program.reserve(this.length, true)) + at;
   }
 
   number(type: number, size: number, value: number): void {
@@ -39,23 +40,36 @@ export class Program {
   }
 
   bytes(type: number, bytes: Uint8Array): void {
-    const at = this.space(operations.bytes, type, bytes.length);
-    if (bytes.length > 32) this.machine.memory.u8.set(bytes, at);
+    const { length } = bytes;
+    if (length === 4) {
+      const at = this.room(12) >> 2;
+      const { u32 } = this.machine.memory;
+      u32[at] = type | (operations.bytes << 16);
+      u32[at + 1] = 4;
+      u32[at + 2] =
+        (bytes[0] as number) |
+        ((bytes[1] as number) << 8) |
+        ((bytes[2] as number) << 16) |
+        ((bytes[3] as number) << 24);
+      return;
+    }
+    const at = this.space(operations.bytes, type, length);
+    if (length > 32) this.machine.memory.u8.set(bytes, at);
     else {
       const { u8 } = this.machine.memory;
-      for (let i = 0; i < bytes.length; i++) u8[at + i] = bytes[i] as number;
+      for (let i = 0; i < length; i++) u8[at + i] = bytes[i] as number;
     }
   }
 
   /** A step with `length` bytes, zero for now; returns their address. */
   space(operation: number, type: number, length: number): number {
-    const padded = (length + 3) & ~3;
-    const address = this.room(8 + padded);
+    const words = (length + 3) >> 2;
+    const address = this.room(8 + words * 4);
     const { u32 } = this.machine.memory;
     const at = address >> 2;
     u32[at] = type | (operation << 16);
     u32[at + 1] = length;
-    if (padded !== 0) u32.fill(0, at + 2, at + 2 + (padded >> 2));
+    for (let i = at + 2; i < at + 2 + words; i++) u32[i] = 0;
     return address + 8;
   }
 
@@ -71,9 +85,7 @@ export class Program {
 type Plain = Readonly<Record<string, unknown>>;
 
 /** Writes a field's value under `type` (nla_type). `siblings` and `header` are where selectors of choices look. */
-type FieldWriter = (program: Program, type: number, value: unknown, siblings: Plain, header: Plain) => void;
-
-const writers = new WeakMap<Field, FieldWriter>();
+export type FieldWriter = (program: Program, type: number, value: unknown, siblings: Plain, header: Plain) => void;
 
 /** Writes the attributes of `values`; a number as key stands for nla_type itself, with bytes as they are. */
 export function writeSet(program: Program, set: CompiledSet, values: unknown, header: Plain): void {
@@ -123,12 +135,8 @@ function at(index: number | string, write: () => void): void {
 }
 
 function fieldWriter(field: Field): FieldWriter {
-  let writer = writers.get(field);
-  if (writer === undefined) {
-    writer = compile(field);
-    writers.set(field, writer);
-  }
-  return writer;
+  field.writer ??= compile(field);
+  return field.writer;
 }
 
 function compile(field: Field): FieldWriter {
@@ -160,11 +168,13 @@ function compile(field: Field): FieldWriter {
         place(program.machine.memory, address, value);
       };
     }
-    case 'struct':
+    case 'struct': {
+      const writer = structWriter(type.struct);
       return (program, number, value) => {
-        const address = program.space(operations.bytes, number, structLength(type.struct, value));
-        writeStruct(program.machine.memory, address, type.struct, value);
+        const address = program.space(operations.bytes, number, structLength(writer, value));
+        writeStruct(program.machine.memory, address, writer, value);
       };
+    }
     case 'array':
       return arrayWriter(type.element);
     case 'nest': {
@@ -240,10 +250,11 @@ function writePart(
   if (typeof value !== 'object' || value === null)
     throw invalid(`expected { header, attributes }, got ${shown(value)}`);
   const part = value as { header?: unknown; attributes?: unknown };
-  const address = program.space(operation, number, structLength(type.struct, part.header));
+  const writer = structWriter(type.struct);
+  const address = program.space(operation, number, structLength(writer, part.header));
   if (part.header !== undefined) {
     try {
-      writeStruct(program.machine.memory, address, type.struct, part.header);
+      writeStruct(program.machine.memory, address, writer, part.header);
     } catch (error) {
       throw error instanceof EncodeError ? error.within('header') : error;
     }

@@ -241,8 +241,9 @@ export class NetlinkSocket {
     const interrupt = (): void => this.#native.interrupt();
     try {
       const driver = new Driver(conversation, timeout, signal);
-      await before;
-      await this.#hearOut();
+      // a socket that is idle sends at once: the caller's next work overlaps with the kernel's
+      if (this.#running > 1) await before;
+      if (this.#abandoned !== undefined) await this.#hearOut();
       signal?.addEventListener('abort', interrupt, { once: true });
       for (let request = driver.begin(); ; request = driver.next()) {
         this.#check(signal);

@@ -36,14 +36,22 @@ export function parsePrefix(text: string, key: string): Prefix {
   const address = parseIp(slash < 0 ? text : text.slice(0, slash));
   if (address !== undefined) {
     const bits = address.length * 8;
-    const tail = slash < 0 ? String(bits) : text.slice(slash + 1);
-    const length = /^\d{1,3}$/.test(tail) ? Number(tail) : Number.NaN;
+    const length = slash < 0 ? bits : wholeNumber(text, slash + 1);
     if (length <= bits) return { family: bits === 32 ? families.inet : families.inet6, address, length };
   }
-  throw new NetworkError(
-    'ERR_INVALID_INPUT',
-    `${key}: expected an address or prefix like 10.62.0.0/16, got '${text}'`,
-  );
+  throw new NetworkError('ERR_INVALID_INPUT', `${key}: expected an address or prefix like 10.62.0.0/16, got '${text}'`);
+}
+
+/** The number at the end of a text, of one to three digits; else Infinity. */
+function wholeNumber(text: string, from: number): number {
+  if (from >= text.length || text.length - from > 3) return Number.POSITIVE_INFINITY;
+  let value = 0;
+  for (let i = from; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - 48;
+    if (digit < 0 || digit > 9) return Number.POSITIVE_INFINITY;
+    value = value * 10 + digit;
+  }
+  return value;
 }
 
 /** The bytes of an address. Throws NetworkError `ERR_INVALID_INPUT`. */

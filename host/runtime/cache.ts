@@ -1,0 +1,154 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { array, object, optional, record, string } from '../cni/config.js';
+import { errnoMeaning } from '../codec/errno.js';
+import type { Attachment } from './attachment.js';
+import { RuntimeError } from './errors.js';
+import type { NetworkList } from './network-list.js';
+
+type Json = Record<string, unknown>;
+
+/** Where libcni keeps results unless told otherwise. */
+export const defaultCacheDirectory = '/var/lib/cni';
+
+const KIND = 'cniCacheV1';
+
+/** An attachment that was added and not deleted yet. */
+export interface CachedAttachment {
+  readonly network: string;
+  /** Text of the conflist. */
+  readonly config: string;
+  readonly attachment: Attachment;
+  readonly result: Readonly<Json> | undefined;
+}
+
+const shape = object({
+  kind: optional(string),
+  containerId: optional(string, ''),
+  config: optional(string, ''),
+  ifName: optional(string, ''),
+  networkName: optional(string, ''),
+  netns: optional(string, ''),
+  cniArgs: optional(array(array(string)), []),
+  capabilityArgs: optional(record, {}),
+  result: optional(record),
+});
+
+function failure(what: string, error: unknown): RuntimeError {
+  const { errno, message } = error as NodeJS.ErrnoException;
+  const reason = typeof errno === 'number' ? errnoMeaning(Math.abs(errno)).toLowerCase() : message;
+  return new RuntimeError('ERR_CACHE', `${what}: ${reason}`, { cause: error });
+}
+
+/** Results of ADD, in the files and the format of libcni, so that either can take over from the other. */
+export class ResultCache {
+  readonly #directory: string;
+
+  constructor(directory = defaultCacheDirectory) {
+    this.#directory = directory;
+  }
+
+  #path(network: string, { containerId, ifname }: Attachment): string {
+    if (network === '' || containerId === '' || ifname === '') {
+      const given = `network name (${JSON.stringify(network)}), container ID (${JSON.stringify(containerId)}), and interface name (${JSON.stringify(ifname)})`;
+      throw new RuntimeError('ERR_CACHE', `cache file path requires ${given}`);
+    }
+    return join(this.#directory, 'results', `${network}-${containerId}-${ifname}`);
+  }
+
+  /** Throws RuntimeError `ERR_CACHE`. */
+  write(list: NetworkList, attachment: Attachment, result: Readonly<Json>): void {
+    const { containerId, ifname, netns, args = [], capabilities = {} } = attachment;
+    const entry = {
+      kind: KIND,
+      containerId,
+      config: Buffer.from(list.text).toString('base64'),
+      ifName: ifname,
+      networkName: list.name,
+      ...(netns === '' ? {} : { netns }),
+      ...(args.length === 0 ? {} : { cniArgs: args }),
+      ...(Object.keys(capabilities).length === 0 ? {} : { capabilityArgs: capabilities }),
+      result,
+    };
+    const path = this.#path(list.name, attachment);
+    // appears whole: a reader must not meet half of it
+    const draft = join(this.#directory, `.result-${randomBytes(6).toString('hex')}`);
+    try {
+      mkdirSync(join(this.#directory, 'results'), { recursive: true, mode: 0o700 });
+      writeFileSync(draft, JSON.stringify(entry), { mode: 0o600 });
+      renameSync(draft, path);
+    } catch (error) {
+      rmSync(draft, { force: true });
+      throw failure(`cannot write the cached result ${path}`, error);
+    }
+  }
+
+  /** What is known of an attachment; `undefined` when it isn't there. Throws RuntimeError `ERR_CACHE`. */
+  read(network: string, attachment: Attachment): CachedAttachment | undefined {
+    const path = this.#path(network, attachment);
+    let json: unknown;
+    try {
+      json = JSON.parse(readFileSync(path, 'utf8'));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw failure(`cannot read the cached result ${path}`, error);
+    }
+    try {
+      const given = record.read(json, '');
+      // files of before libcni 0.8 are the result and nothing else
+      if (given.kind === undefined) return { network, config: '', attachment, result: given };
+      return entryOf(given);
+    } catch (error) {
+      throw failure(`cannot read the cached result ${path}`, error);
+    }
+  }
+
+  /** No error when it isn't there. */
+  remove(network: string, attachment: Attachment): void {
+    rmSync(this.#path(network, attachment), { force: true });
+  }
+
+  /** Every attachment in the cache, by file name; files that make no sense are passed over. */
+  list(containerId?: string): CachedAttachment[] {
+    const directory = join(this.#directory, 'results');
+    let names: string[];
+    try {
+      names = readdirSync(directory).sort();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      throw failure(`cannot read the cached results in ${directory}`, error);
+    }
+    return names.flatMap((name) => {
+      if (containerId !== undefined && !name.includes(`-${containerId}-`)) return [];
+      try {
+        const entry = entryOf(JSON.parse(readFileSync(join(directory, name), 'utf8')));
+        const whole = entry.network !== '' && entry.attachment.ifname !== '';
+        return whole && (containerId === undefined || entry.attachment.containerId === containerId)
+          ? [entry]
+          : [];
+      } catch {
+        return [];
+      }
+    });
+  }
+}
+
+function entryOf(json: unknown): CachedAttachment {
+  const entry = shape.read(json, '');
+  if (entry.kind !== KIND) {
+    throw new RuntimeError('ERR_CACHE', `read cached attachment has wrong kind: ${entry.kind}`);
+  }
+  return {
+    network: entry.networkName,
+    config: Buffer.from(entry.config, 'base64').toString('utf8'),
+    attachment: {
+      containerId: entry.containerId,
+      ifname: entry.ifName,
+      netns: entry.netns,
+      args: entry.cniArgs.map(([key = '', value = '']) => [key, value] as const),
+      capabilities: entry.capabilityArgs,
+    },
+    result: entry.result,
+  };
+}
