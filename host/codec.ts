@@ -8,7 +8,7 @@ import { families } from './schema/families.js';
 
 export { Batch } from './codec/batch.js';
 export type { DecodedMessage } from './codec/block.js';
-export { type Column, ColumnReader, type Columns, decodeColumns } from './codec/columns.js';
+export { type Column, ColumnReader, type Columns, decodeColumns, inputBuffer } from './codec/columns.js';
 export { controlTypes, messageFlags } from './codec/constants.js';
 export { isMessage, type MessageOf } from './codec/decode.js';
 export { encode, type MessageInput } from './codec/encode.js';

@@ -197,6 +197,10 @@ export class ColumnReader<N extends string = string> {
   /** Reads the messages of a block; those of other kinds are passed over. */
   push(bytes: Uint8Array): void {
     const { machine } = this.#registry;
+    if (bytes.buffer === machine.memory.u8.buffer) {
+      this.pushLoaded(bytes.byteOffset, bytes.length);
+      return;
+    }
     let part = PART;
     for (let at = 0; at < bytes.length; ) {
       const end = Math.min(bytes.length, at + part);
@@ -367,6 +371,16 @@ function attributeAt(
 
 function isLeaf({ kind }: TypeData): boolean {
   return !['nest', 'indexed', 'keyed', 'list', 'choice', 'embedded', 'sequence'].includes(kind);
+}
+
+/**
+ * A buffer inside the module's memory, to be filled with messages: what is there is decoded to columns where it
+ * stands, without a copy. It is good until the next call into the codec that is not about it.
+ */
+export function inputBuffer(length: number, owner: Registry = registry()): Uint8Array {
+  const { machine } = owner;
+  const address = machine.input.reserve(length + 16);
+  return machine.memory.u8.subarray(address, address + length);
 }
 
 /** Decodes chosen fields of all messages of one kind in a block. See `ColumnReader`. */

@@ -113,16 +113,17 @@ function integerReader(type: IntegerType): LeafReader {
   };
 }
 
-type FlagNames = (string | number)[];
+type FlagNames = readonly (string | number)[];
 
-/** Names of the bits that are set, and one number for those without a name. */
+/** Names of the bits that are set, and one number for those without a name. Equal values share one frozen array. */
 export function flagsReader(names: Names): (value: number | bigint) => FlagNames {
   const masks = Object.entries(names)
     .filter(([, mask]) => mask !== 0)
     .map(([name, mask]) => ({ name, mask: mask >>> 0 }));
+  const none: FlagNames = Object.freeze([]);
   const seen = new Map<number, FlagNames>();
   const read = (value: number): FlagNames => {
-    const found: FlagNames = [];
+    const found: (string | number)[] = [];
     let rest = value;
     for (const { name, mask } of masks) {
       if ((value & mask) >>> 0 === mask) {
@@ -131,17 +132,17 @@ export function flagsReader(names: Names): (value: number | bigint) => FlagNames
       }
     }
     if (rest >>> 0 !== 0) found.push(rest >>> 0);
-    return found;
+    return Object.freeze(found);
   };
   return (value) => {
-    if (value === 0) return [];
+    if (value === 0) return none;
     if (typeof value === 'bigint') return [Number(value)];
     let found = seen.get(value);
     if (found === undefined) {
       found = read(value);
       if (seen.size < 256) seen.set(value, found);
     }
-    return found.slice();
+    return found;
   };
 }
 

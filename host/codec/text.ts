@@ -3,16 +3,28 @@
 const OCTETS = Array.from({ length: 256 }, (_, octet) => String(octet));
 const HEX = Array.from({ length: 256 }, (_, octet) => octet.toString(16).padStart(2, '0'));
 
+/** Texts of addresses seen lately: tables name the same gateways thousands of times. */
+const SLOTS = 1024;
+const seenKeys = new Uint32Array(SLOTS);
+const seenTexts: string[] = Array.from({ length: SLOTS }, () => '0.0.0.0');
+
 let prefixKey = -1;
 let prefixText = '';
 
 export function formatIpv4(bytes: Uint8Array, at: number): string {
-  const key = ((bytes[at] as number) << 16) | ((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number);
-  if (key !== prefixKey) {
-    prefixKey = key;
+  const prefix =
+    ((bytes[at] as number) << 16) | ((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number);
+  const key = ((prefix << 8) | (bytes[at + 3] as number)) >>> 0;
+  const slot = (key ^ (key >>> 11) ^ (key >>> 22)) & (SLOTS - 1);
+  if (seenKeys[slot] === key) return seenTexts[slot] as string;
+  if (prefix !== prefixKey) {
+    prefixKey = prefix;
     prefixText = `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.`;
   }
-  return prefixText + (OCTETS[bytes[at + 3] as number] as string);
+  const text = prefixText + (OCTETS[bytes[at + 3] as number] as string);
+  seenKeys[slot] = key;
+  seenTexts[slot] = text;
+  return text;
 }
 
 export function formatIpv6(bytes: Uint8Array, at: number): string {

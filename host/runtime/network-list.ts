@@ -44,7 +44,14 @@ function goType(value: unknown): string {
   );
 }
 
-class Problem extends Error {}
+class Problem extends Error {
+  /** Is the text whole, as it is? */
+  readonly whole: boolean;
+  constructor(text: string, whole = false) {
+    super(text);
+    this.whole = whole;
+  }
+}
 
 function parseJson(text: string): Json {
   const value: unknown = JSON.parse(text);
@@ -119,7 +126,10 @@ function plugins(list: Json, inlinedOnly: boolean): PluginConfig[] {
     try {
       return pluginOf(record.read(raw, `plugins[${i}]`));
     } catch (error) {
-      throw new Problem(`failed to parse plugin config ${i}: error parsing configuration: ${textOf(error)}`);
+      throw new Problem(
+        `failed to parse plugin config ${i}: error parsing configuration: ${textOf(error)}`,
+        true,
+      );
     }
   });
 }
@@ -146,7 +156,8 @@ function parse(text: string, file: string | undefined): Parsed {
     const inlined = plugins(json, inlinedOnly);
     return { list: { name, cniVersion, disableCheck, disableGC, plugins: inlined, text, file }, inlinedOnly };
   } catch (error) {
-    throw fault(`error parsing configuration list: ${textOf(error)}`, file, error);
+    const whole = error instanceof Problem && error.whole;
+    throw fault(`${whole ? '' : 'error parsing configuration list: '}${textOf(error)}`, file, error);
   }
 }
 

@@ -241,10 +241,10 @@ export function enumeration<const N extends Names>(
 export function flags<const N extends Names>(
   base: Type<number, number, IntegerType>,
   names: N,
-): Type<((keyof N & string) | number)[], readonly ((keyof N & string) | number)[] | number, IntegerType> {
+): Type<readonly ((keyof N & string) | number)[], readonly ((keyof N & string) | number)[] | number, IntegerType> {
   return { ...base, as: 'flags', names } as IntegerType;
 }
-type FlagNames<N> = ((keyof N & string) | number)[];
+type FlagNames<N> = readonly ((keyof N & string) | number)[];
 /** struct nla_bitfield32: which bits are meant, and their values. */
 export function bitfield32<const N extends Names>(
   names: N,
