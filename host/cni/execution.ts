@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Environment, toVariables } from './arguments.js';
+import { integer, object, optional, record, string } from './config.js';
 import { CniError, errorCodes } from './errors.js';
 
 /** The path of a plugin's executable: the first regular file of that name. Throws with the reference's texts. */
@@ -84,7 +85,7 @@ export async function executePlugin(
 function parse(stdout: string): Record<string, unknown> | undefined {
   if (stdout.trim() === '') return undefined;
   try {
-    return (JSON.parse(stdout) as Record<string, unknown> | null) ?? undefined;
+    return optional(record).read(JSON.parse(stdout), 'result');
   } catch (cause) {
     throw new CniError(
       errorCodes.decodingFailure,
@@ -95,6 +96,12 @@ function parse(stdout: string): Record<string, unknown> | undefined {
   }
 }
 
+const errorShape = object({
+  code: optional(integer, errorCodes.unknown),
+  msg: optional(string, ''),
+  details: optional(string, ''),
+});
+
 function failure({ stdout, stderr, status }: Outcome): CniError {
   if (stdout === '') {
     const msg =
@@ -104,8 +111,8 @@ function failure({ stdout, stderr, status }: Outcome): CniError {
     return new CniError(errorCodes.internal, msg);
   }
   try {
-    const { code, msg, details } = JSON.parse(stdout) as { code?: number; msg?: string; details?: string };
-    return new CniError(code ?? errorCodes.unknown, msg ?? '', details ?? '');
+    const { code, msg, details } = errorShape.read(JSON.parse(stdout), 'error');
+    return new CniError(code, msg, details);
   } catch (cause) {
     const text = `netplugin failed but error parsing its diagnostic message ${JSON.stringify(stdout)}: ${(cause as Error).message}`;
     return new CniError(errorCodes.internal, text);

@@ -18,9 +18,12 @@ import type { NetworkList, PluginConfig } from './network-list.js';
 
 type Json = Record<string, unknown>;
 
+/** Where plugins are installed by custom. */
+const defaultPath = ['/opt/cni/bin'];
+
 export interface RuntimeOptions {
-  /** Directories with plugins, as CNI_PATH. */
-  readonly path: readonly string[];
+  /** Directories with plugins, as CNI_PATH. Default: `/opt/cni/bin`. */
+  readonly path?: readonly string[] | undefined;
   /** Plugins that run in this process instead of being executed. Default: none. */
   readonly bundled?: PluginLookup | undefined;
   /** Default: `/var/lib/cni`, which all users of libcni share. */
@@ -63,7 +66,7 @@ export class Runtime {
   readonly #log: ((line: string) => void) | undefined;
   readonly cache: ResultCache;
 
-  constructor({ path, bundled = () => undefined, cacheDirectory, log }: RuntimeOptions) {
+  constructor({ path = defaultPath, bundled = () => undefined, cacheDirectory, log }: RuntimeOptions = {}) {
     this.#path = path;
     this.#bundled = bundled;
     this.#log = log;
