@@ -1,3 +1,4 @@
+export { cidr, ipAddress } from './address.js';
 export { type Command, type Environment, environmentOf, knownArgs, parsePairs } from './arguments.js';
 export * as config from './config.js';
 export { CniError, type ErrorOutput, errorCodes } from './errors.js';
@@ -25,5 +26,6 @@ export {
   parseResult,
   type Result,
   type Route,
+  routeShape,
 } from './result.js';
 export { allVersions, atLeast, currentVersion } from './version.js';

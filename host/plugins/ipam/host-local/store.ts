@@ -165,7 +165,8 @@ export class Store implements Disposable {
         entry.isFile(),
       )) {
         if (name === 'lock' || name === DRAFT || name.startsWith(LAST_RESERVED)) continue;
-        found.push({ name, content: readFileSync(join(this.directory, name), 'utf8').trim() });
+        const content = readIfThere(join(this.directory, name));
+        if (content !== undefined) found.push({ name, content: content.trim() });
       }
     } catch (error) {
       throw ioFailure(`cannot read the leases in ${this.directory}`, error);
@@ -182,6 +183,16 @@ export class Store implements Disposable {
   release(leases: readonly Lease[]): void {
     for (const { name } of leases) this.#remove(name);
     this.#remove(DRAFT);
+  }
+}
+
+/** An administrator who removes leases by hand asks for no lock. */
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return undefined;
+    throw error;
   }
 }
 
