@@ -14,7 +14,8 @@ const ipv4 = fc.tuple(octet, octet, octet, octet).map((octets) => octets.join('.
 const mac = fc
   .array(octet, { minLength: 6, maxLength: 6 })
   .map((octets) => octets.map((one) => one.toString(16).padStart(2, '0')).join(':'));
-const bytes = (minLength: number, maxLength: number): Arbitrary<Uint8Array> => fc.uint8Array({ minLength, maxLength });
+const bytes = (minLength: number, maxLength: number): Arbitrary<Uint8Array> =>
+  fc.uint8Array({ minLength, maxLength });
 
 function integerOf(type: TypeData & { kind: 'integer' }): Arbitrary<unknown> {
   const { size, signed, names } = type;
@@ -24,13 +25,12 @@ function integerOf(type: TypeData & { kind: 'integer' }): Arbitrary<unknown> {
     return fc.constantFrom(...byNumber.values());
   }
   if (names !== undefined) {
-    const single = Object.entries(names).filter(([, mask]) => mask !== 0 && mask < 2 ** (size * 8) && (mask & (mask - 1)) === 0,
+    const single = Object.entries(names).filter(
+      ([, mask]) => mask !== 0 && mask < 2 ** (size * 8) && (mask & (mask - 1)) === 0,
     );
     const distinct = [...new Map(single.map(([name, mask]) => [mask, name])).values()];
     const order = Object.keys(names);
-    return fc
-      .subarray(distinct)
-      .map((chosen) => chosen.sort((a, b) => order.indexOf(a) - order.indexOf(b)));
+    return fc.subarray(distinct).map((chosen) => chosen.sort((a, b) => order.indexOf(a) - order.indexOf(b)));
   }
   if (size === 8) {
     return signed
@@ -65,7 +65,9 @@ function valueOf(type: TypeData, depth: number): Arbitrary<unknown> | undefined 
     case 'integer':
       return integerOf(type);
     case 'autoInteger':
-      return type.signed ? fc.bigInt({ min: -(2n ** 40n), max: 2n ** 40n }).map(safe) : fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }).map(safe);
+      return type.signed
+        ? fc.bigInt({ min: -(2n ** 40n), max: 2n ** 40n }).map(safe)
+        : fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }).map(safe);
     case 'string':
       return fc.string({ maxLength: 40, unit: 'grapheme' }).filter((text) => !text.includes('\0'));
     case 'flag':

@@ -27,17 +27,23 @@ test('what is encoded is decoded to the same', async (t) => {
   t.ok(messages.length > 100);
   for (const message of messages) {
     // an attribute set that is chosen by the header is generated without it
-    const property = fc.property(headerArbitrary(message.header), setArbitrary(message.attributes), (header, attributes) => {
-      const given = message.protocol === 'generic' ? { ...header, cmd: message.number } : header;
-      const bytes = encode(message, { header: given, attributes, seq: 77, flags: 5, ...numberOf(message) });
-      const [decoded, ...others] = decode(message.protocol, bytes);
-      if (others.length > 0 || decoded === undefined) throw new Error('not one message');
-      if (decoded.truncated) throw new Error('truncated');
-      const clean = Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== undefined));
-      const same = fc.stringify([decoded.name, decoded.header, sorted(decoded.attributes)]);
-      const expected = fc.stringify([message.name, given, sorted(clean)]);
-      if (same !== expected) throw new Error(`${same}\n   is not\n${expected}`);
-    });
+    const property = fc.property(
+      headerArbitrary(message.header),
+      setArbitrary(message.attributes),
+      (header, attributes) => {
+        const given = message.protocol === 'generic' ? { ...header, cmd: message.number } : header;
+        const bytes = encode(message, { header: given, attributes, seq: 77, flags: 5, ...numberOf(message) });
+        const [decoded, ...others] = decode(message.protocol, bytes);
+        if (others.length > 0 || decoded === undefined) throw new Error('not one message');
+        if (decoded.truncated) throw new Error('truncated');
+        const clean = Object.fromEntries(
+          Object.entries(attributes).filter(([, value]) => value !== undefined),
+        );
+        const same = fc.stringify([decoded.name, decoded.header, sorted(decoded.attributes)]);
+        const expected = fc.stringify([message.name, given, sorted(clean)]);
+        if (same !== expected) throw new Error(`${same}\n   is not\n${expected}`);
+      },
+    );
     try {
       fc.assert(property, { numRuns: 25 });
       t.pass(`${message.family} ${message.name}`);
@@ -61,32 +67,56 @@ const route = families.route.find(({ name }) => name === 'route')?.messages.newr
 
 test('columns and views say what objects say', async (t) => {
   fc.assert(
-    fc.property(fc.array(fc.tuple(headerArbitrary(route.header), setArbitrary(route.attributes)), { minLength: 1, maxLength: 40 }), (inputs) => {
-      const batch = new Batch();
-      for (const [header, attributes] of inputs) batch.add(route, { header, attributes });
-      const bytes = batch.seal();
-      const objects = decode('route', bytes);
-      const names = ['dst', 'gateway', 'oif', 'priority', 'header.type', 'dstLen', 'flow', 'table'] as const;
-      const reader = new ColumnReader(route, names);
-      // in two parts, as datagrams come
-      const half = batch.message(Math.floor(inputs.length / 2)).byteOffset - bytes.byteOffset;
-      reader.push(bytes.slice(0, half));
-      reader.push(bytes.slice(half));
-      const columns = reader.columns();
-      const views = decodeViews('route', bytes, route) as unknown as Record<string, unknown>[];
-      if (columns.rowCount !== objects.length || views.length !== objects.length) throw new Error('not as many rows');
-      objects.forEach((object, row) => {
-        for (const name of names) {
-          const own = name.startsWith('header.') ? object.header[name.slice(7)] : (object.attributes[name] ?? object.header[name]);
-          const expected = name === 'table' ? object.attributes.table : own;
-          const column = columns[name].get(row);
-          if (fc.stringify(column) !== fc.stringify(expected)) throw new Error(`column ${name} of row ${row}: ${fc.stringify(column)}, not ${fc.stringify(expected)}`);
-          if (name.startsWith('header.')) continue;
-          const seen = views[row]?.[name];
-          if (fc.stringify(seen) !== fc.stringify(expected)) throw new Error(`view ${name} of row ${row}: ${fc.stringify(seen)}, not ${fc.stringify(expected)}`);
-        }
-      });
-    }),
+    fc.property(
+      fc.array(fc.tuple(headerArbitrary(route.header), setArbitrary(route.attributes)), {
+        minLength: 1,
+        maxLength: 40,
+      }),
+      (inputs) => {
+        const batch = new Batch();
+        for (const [header, attributes] of inputs) batch.add(route, { header, attributes });
+        const bytes = batch.seal();
+        const objects = decode('route', bytes);
+        const names = [
+          'dst',
+          'gateway',
+          'oif',
+          'priority',
+          'header.type',
+          'dstLen',
+          'flow',
+          'table',
+        ] as const;
+        const reader = new ColumnReader(route, names);
+        // in two parts, as datagrams come
+        const half = batch.message(Math.floor(inputs.length / 2)).byteOffset - bytes.byteOffset;
+        reader.push(bytes.slice(0, half));
+        reader.push(bytes.slice(half));
+        const columns = reader.columns();
+        const views = decodeViews('route', bytes, route) as unknown as Record<string, unknown>[];
+        if (columns.rowCount !== objects.length || views.length !== objects.length)
+          throw new Error('not as many rows');
+        objects.forEach((object, row) => {
+          for (const name of names) {
+            const own = name.startsWith('header.')
+              ? object.header[name.slice(7)]
+              : (object.attributes[name] ?? object.header[name]);
+            const expected = name === 'table' ? object.attributes.table : own;
+            const column = columns[name].get(row);
+            if (fc.stringify(column) !== fc.stringify(expected))
+              throw new Error(
+                `column ${name} of row ${row}: ${fc.stringify(column)}, not ${fc.stringify(expected)}`,
+              );
+            if (name.startsWith('header.')) continue;
+            const seen = views[row]?.[name];
+            if (fc.stringify(seen) !== fc.stringify(expected))
+              throw new Error(
+                `view ${name} of row ${row}: ${fc.stringify(seen)}, not ${fc.stringify(expected)}`,
+              );
+          }
+        });
+      },
+    ),
     { numRuns: 60 },
   );
   t.pass('equal');

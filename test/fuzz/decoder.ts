@@ -15,7 +15,10 @@ const wanted = messages.filter(({ protocol }) => protocol !== 'generic');
 /** Well-formed messages of every kind to begin with. */
 export const seeds: readonly Uint8Array[] = wanted.flatMap((message) =>
   fc
-    .sample(fc.tuple(headerArbitrary(message.header), setArbitrary(message.attributes)), { numRuns: 2, seed: 1 })
+    .sample(fc.tuple(headerArbitrary(message.header), setArbitrary(message.attributes)), {
+      numRuns: 2,
+      seed: 1,
+    })
     .map(([header, attributes]) => encode(message, { header, attributes, seq: 1 })),
 );
 

@@ -38,7 +38,11 @@ const changes: readonly Change[] = [
   // a message's length
   (bytes, next) => {
     if (bytes.length < 4) return bytes;
-    new DataView(bytes.buffer, bytes.byteOffset).setUint32(0, next() < 0.5 ? below(next, bytes.length * 2) : below(next, 2 ** 32), true);
+    new DataView(bytes.buffer, bytes.byteOffset).setUint32(
+      0,
+      next() < 0.5 ? below(next, bytes.length * 2) : below(next, 2 ** 32),
+      true,
+    );
     return bytes;
   },
   // the end cut off
@@ -52,7 +56,10 @@ const changes: readonly Change[] = [
   // a piece of another datagram
   (bytes, next, others) => {
     const other = others[below(next, others.length)] ?? bytes;
-    return Uint8Array.from([...bytes.subarray(0, below(next, bytes.length)), ...other.subarray(below(next, other.length))]);
+    return Uint8Array.from([
+      ...bytes.subarray(0, below(next, bytes.length)),
+      ...other.subarray(below(next, other.length)),
+    ]);
   },
   // a run of one byte
   (bytes, next) => {
