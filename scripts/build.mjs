@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** Builds what is missing or out of date: dependencies, WebAssembly, TypeScript, the native addon, the plugins' bundle. */
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { arch, execPath, platform } from 'node:process';
 import { pathToFileURL } from 'node:url';
@@ -77,11 +77,14 @@ async function pluginBundle() {
   const entry = 'dist/host/plugins/entry.js';
   if (oldest(bundle) >= Math.max(oldest(compiled), newest(join(root, entry)))) return;
   say('Bundling the plugins …');
+  rmSync(join(root, 'dist/plugins'), { recursive: true, force: true });
   const { build } = await import(pathToFileURL(join(root, 'node_modules/esbuild/lib/main.js')).href);
   await build({
     absWorkingDir: root,
-    entryPoints: [entry],
-    outfile: bundle,
+    entryPoints: { plugin: entry },
+    outdir: 'dist/plugins',
+    // a process loads the plugin that it is, and no other
+    splitting: true,
     bundle: true,
     platform: 'node',
     target: 'node20',

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { execPath, pid } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { NetloomError } from '../netlink/errors.js';
-import { plugins } from '../plugins/index.js';
+import { pluginTypes } from '../plugins/index.js';
 
 /** Variables that a plugin gets; all others stay outside: what NODE_OPTIONS or LD_PRELOAD name must not run as root. */
 const passed = [
@@ -41,7 +41,7 @@ export interface InstallOptions {
 }
 
 /** Writes an executable for each plugin; returns their paths. Each appears whole or not at all. Throws NetloomError `ERR_UNKNOWN_PLUGIN`, `ERR_NOT_BUILT`. */
-export function installPlugins({ directory, types = Object.keys(plugins) }: InstallOptions): string[] {
+export function installPlugins({ directory, types = pluginTypes }: InstallOptions): string[] {
   const program = fileURLToPath(new URL('../../plugins/plugin.js', import.meta.url));
   if (!existsSync(program)) {
     throw new NetloomError(
@@ -50,10 +50,10 @@ export function installPlugins({ directory, types = Object.keys(plugins) }: Inst
     );
   }
   for (const type of types) {
-    if (!Object.hasOwn(plugins, type)) {
+    if (!pluginTypes.includes(type)) {
       throw new NetloomError(
         'ERR_UNKNOWN_PLUGIN',
-        `no plugin '${type}': there are ${Object.keys(plugins).join(', ')}`,
+        `no plugin '${type}': there are ${pluginTypes.join(', ')}`,
       );
     }
   }

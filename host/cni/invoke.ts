@@ -111,7 +111,7 @@ async function perform(
   const delegate: Delegate = async (type, change = {}) => {
     const delegated = { ...environment, netns, ...change.environment };
     const input = change.config === undefined ? text : JSON.stringify(change.config);
-    const bundled = options.bundled?.(type);
+    const bundled = await options.bundled?.(type);
     if (bundled !== undefined) {
       return (await perform(bundled, delegated, input, options, { cniVersion })) as Json | undefined;
     }

@@ -130,4 +130,4 @@ export function definePlugin<C>(definition: PluginDefinition<C>): Plugin {
 }
 
 /** Finds a bundled plugin by its type. */
-export type PluginLookup = (type: string) => Plugin | undefined;
+export type PluginLookup = (type: string) => Plugin | undefined | Promise<Plugin | undefined>;

@@ -4,7 +4,7 @@ import { bundled } from './index.js';
 
 const version = 'v0.1.0';
 const type = process.argv[2] ?? '';
-const plugin = bundled(type);
+const plugin = await bundled(type);
 if (plugin === undefined) {
   process.stderr.write(`netloom has no plugin "${type}"\n`);
   process.exitCode = 2;

@@ -1,15 +1,16 @@
 import type { Plugin, PluginLookup } from '../cni/plugin.js';
-import { hostLocal } from './ipam/host-local/host-local.js';
-import { bridge } from './main/bridge/bridge.js';
-import { loopback } from './main/loopback.js';
-import { firewall } from './meta/firewall/firewall.js';
 
-/** Every bundled plugin, by type. */
-export const plugins: Readonly<Record<string, Plugin>> = Object.fromEntries(
-  [bridge, firewall, hostLocal, loopback].map((plugin) => [plugin.type, plugin]),
-);
+/** How each bundled plugin is loaded: when it is first asked for, so that a program loads the one that it is. */
+const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
+  bridge: async () => (await import('./main/bridge/bridge.js')).bridge,
+  firewall: async () => (await import('./meta/firewall/firewall.js')).firewall,
+  'host-local': async () => (await import('./ipam/host-local/host-local.js')).hostLocal,
+  loopback: async () => (await import('./main/loopback.js')).loopback,
+  static: async () => (await import('./ipam/static.js')).staticAddresses,
+};
+
+/** Types of the bundled plugins. */
+export const pluginTypes: readonly string[] = Object.keys(loaders);
 
 /** Finds a bundled plugin. */
-export const bundled: PluginLookup = (type) => (Object.hasOwn(plugins, type) ? plugins[type] : undefined);
-
-export { bridge, firewall, hostLocal, loopback };
+export const bundled: PluginLookup = (type) => (Object.hasOwn(loaders, type) ? loaders[type]?.() : undefined);

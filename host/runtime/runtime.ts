@@ -239,7 +239,7 @@ export class Runtime {
     const stdin = JSON.stringify(configOf(list, plugin, call));
     const environment = this.#environment(command, call.attachment);
     try {
-      const bundled = this.#bundled(plugin.type);
+      const bundled = await this.#bundled(plugin.type);
       if (bundled === undefined) {
         return await executePlugin(findPlugin(plugin.type, this.#path), environment, stdin, call.signal);
       }
