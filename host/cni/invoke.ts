@@ -168,7 +168,8 @@ async function operate(
     case 'ADD': {
       const result = await plugin.add(request);
       const { cniVersion } = request;
-      return plugin.currentShape && cniVersion !== defaultVersion
+      const named = valueAt(request.rawConfig, 'cniVersion') ?? '';
+      return plugin.currentShape && named !== ''
         ? { ...formatResult(result, currentVersion), cniVersion }
         : formatResult(result, cniVersion);
     }

@@ -16,17 +16,41 @@ test('rules read by nft as they were meant', async (t) => {
   const table = { family: 'ip', table: 'shop' } as const;
   await nft.transaction((tx) => {
     tx.addTable(table)
-      .addChain({ ...table, chain: 'post', type: 'nat', hook: 'postrouting', priority: 100, policy: 'accept' })
+      .addChain({
+        ...table,
+        chain: 'post',
+        type: 'nat',
+        hook: 'postrouting',
+        priority: 100,
+        policy: 'accept',
+      })
       .addChain({ ...table, chain: 'pod' })
-      .addRule({ ...table, chain: 'post', expressions: [...x.source('10.62.0.0/16'), x.jump('pod')], comment: 'pod of a test' })
+      .addRule({
+        ...table,
+        chain: 'post',
+        expressions: [...x.source('10.62.0.0/16'), x.jump('pod')],
+        comment: 'pod of a test',
+      })
       .addRule({
         ...table,
         chain: 'pod',
         expressions: [...x.destination('10.62.0.0/12', 'neq'), x.counter(), x.masquerade()],
       })
-      .addRule({ ...table, chain: 'pod', expressions: [...x.iifname('eth0'), ...x.oifname('veth*', 'neq'), x.drop()] })
-      .addRule({ ...table, chain: 'pod', expressions: [...x.l4proto(6), ...x.destinationPort(8080), x.accept()] })
-      .insertRule({ ...table, chain: 'pod', expressions: [...x.connectionState('established', 'related'), x.returnToCaller()] });
+      .addRule({
+        ...table,
+        chain: 'pod',
+        expressions: [...x.iifname('eth0'), ...x.oifname('veth*', 'neq'), x.drop()],
+      })
+      .addRule({
+        ...table,
+        chain: 'pod',
+        expressions: [...x.l4proto(6), ...x.destinationPort(8080), x.accept()],
+      })
+      .insertRule({
+        ...table,
+        chain: 'pod',
+        expressions: [...x.connectionState('established', 'related'), x.returnToCaller()],
+      });
   });
   const listed = text();
   for (const line of [
@@ -40,8 +64,14 @@ test('rules read by nft as they were meant', async (t) => {
     t.ok(listed.includes(line), line);
   }
   t.ok(listed.indexOf('ct state') < listed.indexOf('ip daddr'), 'inserted rules come first');
-  t.match((await nft.tables()).map(({ family, name }) => [family, name]), [['ip', 'shop']]);
-  t.match((await nft.chains(table)).map(({ name }) => name), ['post', 'pod']);
+  t.match(
+    (await nft.tables()).map(({ family, name }) => [family, name]),
+    [['ip', 'shop']],
+  );
+  t.match(
+    (await nft.chains(table)).map(({ name }) => name),
+    ['post', 'pod'],
+  );
   const rules = await nft.rules({ ...table, chain: 'post' });
   t.equal(rules.length, 1);
   t.equal(rules[0]?.comment, 'pod of a test');
@@ -57,12 +87,42 @@ test('rules that nft made are decoded', async (t) => {
   const { lab: a, nft } = await lab(t);
   a.run('nft', 'add', 'table', 'inet', 'f');
   a.run('nft', 'add', 'chain', 'inet', 'f', 'c', '{ type filter hook input priority -5; policy drop; }');
-  a.run('nft', 'add', 'rule', 'inet', 'f', 'c', 'ip6', 'saddr', 'fd00::/8', 'tcp', 'dport', '{22,80}', 'limit', 'rate', '5/second', 'counter', 'accept');
+  a.run(
+    'nft',
+    'add',
+    'rule',
+    'inet',
+    'f',
+    'c',
+    'ip6',
+    'saddr',
+    'fd00::/8',
+    'tcp',
+    'dport',
+    '{22,80}',
+    'limit',
+    'rate',
+    '5/second',
+    'counter',
+    'accept',
+  );
   const [chain] = await nft.chains({ family: 'inet', table: 'f' });
   t.match(chain, { family: 'inet', hook: { num: 1, priority: -5 }, policy: 'drop', type: 'filter' });
   const [rule] = await nft.rules({ family: 'inet', table: 'f' });
   const names = rule?.expressions?.elem?.map(({ name }) => name);
-  t.match(names, ['meta', 'cmp', 'payload', 'cmp', 'meta', 'cmp', 'payload', 'lookup', 'limit', 'counter', 'immediate']);
+  t.match(names, [
+    'meta',
+    'cmp',
+    'payload',
+    'cmp',
+    'meta',
+    'cmp',
+    'payload',
+    'lookup',
+    'limit',
+    'counter',
+    'immediate',
+  ]);
 });
 
 test('sets, maps and their elements', async (t) => {
@@ -77,8 +137,16 @@ test('sets, maps and their elements', async (t) => {
       .addSet({ ...table, set: 'ports', keyLength: 4, keyType: IPV4_ADDRESS, data: 'verdict' })
       .addElements(set, [{ key: Uint8Array.of(10, 0, 0, 1) }, { key: Uint8Array.of(10, 0, 0, 2) }])
       .addElements({ ...table, set: 'ports' }, [{ key: Uint8Array.of(10, 0, 0, 9), data: { code: 'drop' } }])
-      .addRule({ ...table, chain: 'c', expressions: [x.payload('network-header', 12, 4), x.lookup('pods'), x.accept()] })
-      .addRule({ ...table, chain: 'c', expressions: [x.payload('network-header', 16, 4), x.lookup('ports', { verdictMap: true })] });
+      .addRule({
+        ...table,
+        chain: 'c',
+        expressions: [x.payload('network-header', 12, 4), x.lookup('pods'), x.accept()],
+      })
+      .addRule({
+        ...table,
+        chain: 'c',
+        expressions: [x.payload('network-header', 16, 4), x.lookup('ports', { verdictMap: true })],
+      });
   });
   const listed = text();
   t.match(listed, /elements = { 10.0.0.1, 10.0.0.2 }/);
@@ -114,7 +182,10 @@ test('a transaction is done wholly or not at all, and names what was refused', a
   // the socket is of use afterwards
   await nft.transaction((tx) => tx.addTable(table));
   t.match(text(), /table inet half/);
-  await t.rejects(nft.transaction((tx) => tx.createTable(table)), { code: 'EEXIST', operation: 'create table inet half' });
+  await t.rejects(
+    nft.transaction((tx) => tx.createTable(table)),
+    { code: 'EEXIST', operation: 'create table inet half' },
+  );
 });
 
 test('a transaction of thousands of elements', async (t) => {
