@@ -1,6 +1,8 @@
 /** `netloom/codec`: netlink messages from bytes and to bytes, without sockets, addon or root. */
-import type { DecodedMessage } from './codec/block.js';
+import { type DecodedMessage, visitMessages } from './codec/block.js';
+import { controlTypes } from './codec/constants.js';
 import { decodeMessages, unknownProtocol } from './codec/decode.js';
+import { STATUS_TRUNCATED } from './codec/layout.js';
 import { registry } from './codec/registry.js';
 import { type ViewOf, decodeViews as views } from './codec/views.js';
 import type { Family, Message, Protocol } from './schema/definition.js';
@@ -8,6 +10,7 @@ import { families } from './schema/families.js';
 
 export { Batch } from './codec/batch.js';
 export type { DecodedMessage } from './codec/block.js';
+export { type BulkColumn, encodeColumns } from './codec/bulk.js';
 export { type Column, ColumnReader, type Columns, decodeColumns, inputBuffer } from './codec/columns.js';
 export { controlTypes, messageFlags } from './codec/constants.js';
 export { isMessage, type MessageOf } from './codec/decode.js';
@@ -45,6 +48,47 @@ export function register(family: Family, number?: number): void {
 export function decode(protocol: Protocol, bytes: Uint8Array): DecodedMessage[] {
   prepare(protocol);
   return decodeMessages(protocol, bytes);
+}
+
+/** A message's place in a block, and its nlmsghdr; no more of it has been read. */
+export interface MessageRecord {
+  /** Bytes from the block's start. */
+  readonly offset: number;
+  readonly length: number;
+  /** As in decoded messages; `unknown` for those of no family. */
+  readonly name: string;
+  readonly type: number;
+  readonly flags: number;
+  readonly seq: number;
+  readonly pid: number;
+  readonly truncated: boolean;
+}
+
+/** Finds the messages of a block without decoding them: the cheapest way to look at one. */
+export function decodeRecords(protocol: Protocol, bytes: Uint8Array): MessageRecord[] {
+  prepare(protocol);
+  const owner = registry();
+  const start = owner.machine.load(bytes);
+  const found: MessageRecord[] = [];
+  visitMessages(owner, owner.directory(protocol), start, bytes.length, (one) => {
+    const { address, length, type, flags, seq, pid, message, status } = one;
+    const name = message?.definition.name ?? controlName(type) ?? 'unknown';
+    found.push({
+      offset: address - start,
+      length,
+      name,
+      type,
+      flags,
+      seq,
+      pid,
+      truncated: (status & STATUS_TRUNCATED) !== 0,
+    });
+  });
+  return found;
+}
+
+function controlName(type: number): string | undefined {
+  return Object.entries(controlTypes).find(([, number]) => number === type)?.[0];
 }
 
 /** Decodes to views, whose fields are only read when they are touched; `only` leaves out all but one kind of message. */

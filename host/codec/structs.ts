@@ -50,7 +50,12 @@ export function structLength({ parts, size }: StructWriter, values: unknown): nu
 }
 
 /** Writes a struct to `at`, where there are zeros; fields that are `undefined` stay zero. */
-export function writeStruct(source: Source, at: number, { struct, parts }: StructWriter, values: unknown): void {
+export function writeStruct(
+  source: Source,
+  at: number,
+  { struct, parts }: StructWriter,
+  values: unknown,
+): void {
   if (typeof values !== 'object' || values === null)
     throw invalid(`expected an object, got ${shown(values)}`);
   const given = values as Record<string, unknown>;

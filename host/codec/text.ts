@@ -12,8 +12,7 @@ let prefixKey = -1;
 let prefixText = '';
 
 export function formatIpv4(bytes: Uint8Array, at: number): string {
-  const prefix =
-    ((bytes[at] as number) << 16) | ((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number);
+  const prefix = ((bytes[at] as number) << 16) | ((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number);
   const key = ((prefix << 8) | (bytes[at + 3] as number)) >>> 0;
   const slot = (key ^ (key >>> 11) ^ (key >>> 22)) & (SLOTS - 1);
   if (seenKeys[slot] === key) return seenTexts[slot] as string;

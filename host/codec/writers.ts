@@ -85,7 +85,13 @@ export class Program {
 type Plain = Readonly<Record<string, unknown>>;
 
 /** Writes a field's value under `type` (nla_type). `siblings` and `header` are where selectors of choices look. */
-export type FieldWriter = (program: Program, type: number, value: unknown, siblings: Plain, header: Plain) => void;
+export type FieldWriter = (
+  program: Program,
+  type: number,
+  value: unknown,
+  siblings: Plain,
+  header: Plain,
+) => void;
 
 /** Writes the attributes of `values`; a number as key stands for nla_type itself, with bytes as they are. */
 export function writeSet(program: Program, set: CompiledSet, values: unknown, header: Plain): void {

@@ -13,8 +13,16 @@ const ipam = (dataDir: string, extra: Json = {}): Json => ({
 const cases: Record<string, (dataDir: string) => Json> = {
   'no keys but ipam': (dataDir) => ({ ipam: ipam(dataDir, { routes: [] }) }),
   'a gateway': (dataDir) => ({ isGateway: true, ipam: ipam(dataDir) }),
-  'a default gateway': (dataDir) => ({ isDefaultGateway: true, ipam: ipam(dataDir, { routes: [{ dst: '10.99.0.0/16' }] }) }),
-  'masquerading with iptables': (dataDir) => ({ isGateway: true, ipMasq: true, ipMasqBackend: 'iptables', ipam: ipam(dataDir) }),
+  'a default gateway': (dataDir) => ({
+    isDefaultGateway: true,
+    ipam: ipam(dataDir, { routes: [{ dst: '10.99.0.0/16' }] }),
+  }),
+  'masquerading with iptables': (dataDir) => ({
+    isGateway: true,
+    ipMasq: true,
+    ipMasqBackend: 'iptables',
+    ipam: ipam(dataDir),
+  }),
   'both families': (dataDir) => ({
     isGateway: true,
     isDefaultGateway: true,
@@ -33,7 +41,10 @@ const cases: Record<string, (dataDir: string) => Json> = {
     isGateway: true,
     ipam: ipam(dataDir, { routes: [{ dst: '192.168.0.0/16', gw: '10.62.0.9' }, { dst: '172.16.0.0/12' }] }),
   }),
-  'dns of the network': (dataDir) => ({ dns: { nameservers: ['10.1.1.1'], search: ['a.b'] }, ipam: ipam(dataDir) }),
+  'dns of the network': (dataDir) => ({
+    dns: { nameservers: ['10.1.1.1'], search: ['a.b'] },
+    ipam: ipam(dataDir),
+  }),
 };
 
 const versions = ['0.2.0', '0.3.1', '0.4.0', '1.0.0'];
@@ -62,7 +73,10 @@ for (const [name, make] of Object.entries(cases)) {
       };
       for (const container of [one, two]) {
         t.equal(host.run(side, 'bridge', 'DEL', config, container).status, 0);
-        t.same((container.state().links as Json[]).map(({ ifname }) => ifname), ['lo']);
+        t.same(
+          (container.state().links as Json[]).map(({ ifname }) => ifname),
+          ['lo'],
+        );
       }
     }
     t.same(seen.ours, seen.reference);
@@ -89,7 +103,11 @@ test('each removes what the other added', { timeout: 60_000 }, async (t) => {
     const added = host.run(adds, 'bridge', 'ADD', config, container);
     t.equal(added.status, 0, added.stdout);
     const withResult = { ...config, prevResult: added.json };
-    t.equal(host.run(deletes, 'bridge', 'CHECK', withResult, container).status, 0, `${deletes} finds in order what ${adds} added`);
+    t.equal(
+      host.run(deletes, 'bridge', 'CHECK', withResult, container).status,
+      0,
+      `${deletes} finds in order what ${adds} added`,
+    );
     t.equal(host.run(deletes, 'bridge', 'DEL', withResult, container).status, 0);
     const { iptables, links } = host.state() as { iptables: { ip: string[] }; links: Json[] };
     t.notOk(iptables.ip.some((line) => line.includes('CNI-hash')));

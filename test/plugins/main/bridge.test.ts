@@ -12,27 +12,56 @@ function configOf(host: CniHost, extra: Json = {}): Json {
     bridge: 'br-test',
     isGateway: true,
     ipMasq: true,
-    ipam: { type: 'host-local', subnet: '10.62.0.0/24', dataDir: host.dataDir, routes: [{ dst: '0.0.0.0/0' }] },
+    ipam: {
+      type: 'host-local',
+      subnet: '10.62.0.0/24',
+      dataDir: host.dataDir,
+      routes: [{ dst: '0.0.0.0/0' }],
+    },
     ...extra,
   };
 }
 
 function leases(host: CniHost): string[] {
   const directory = join(host.dataDir, 'net');
-  return existsSync(directory) ? readdirSync(directory).filter((name) => !/^(lock|last_reserved_ip\..*)$/.test(name)) : [];
+  return existsSync(directory)
+    ? readdirSync(directory).filter((name) => !/^(lock|last_reserved_ip\..*)$/.test(name))
+    : [];
 }
 
 /** Nothing is left on the host of what plugins make. */
 function clean(t: Test, host: CniHost, what: string): void {
-  const { links, addresses, iptables, nftables } = host.state() as { links: Json[]; addresses: Json[]; iptables: { ip: string[] }; nftables: string };
-  t.same(links.map(({ ifname }) => ifname), ['lo'], `${what}: links`);
-  t.same(addresses.filter(({ ifname }) => ifname !== 'lo'), [], `${what}: addresses`);
+  const { links, addresses, iptables, nftables } = host.state() as {
+    links: Json[];
+    addresses: Json[];
+    iptables: { ip: string[] };
+    nftables: string;
+  };
+  t.same(
+    links.map(({ ifname }) => ifname),
+    ['lo'],
+    `${what}: links`,
+  );
+  t.same(
+    addresses.filter(({ ifname }) => ifname !== 'lo'),
+    [],
+    `${what}: addresses`,
+  );
   t.notMatch(nftables, /cni|CNI/, `${what}: nftables`);
-  t.notOk(iptables.ip.some((line) => line.includes('CNI-')), `${what}: iptables`);
+  t.notOk(
+    iptables.ip.some((line) => line.includes('CNI-')),
+    `${what}: iptables`,
+  );
   t.same(leases(host), [], `${what}: leases`);
 }
 
-function add(t: Test, host: CniHost, config: Json, container: Container, extra: NodeJS.ProcessEnv = {}): Json {
+function add(
+  t: Test,
+  host: CniHost,
+  config: Json,
+  container: Container,
+  extra: NodeJS.ProcessEnv = {},
+): Json {
   const { status, json, stdout, stderr } = host.run('ours', 'bridge', 'ADD', config, container, extra);
   t.equal(status, 0, stdout + stderr);
   return json;
@@ -83,7 +112,11 @@ test('DEL when namespace, config or everything is gone', { timeout: 60_000 }, as
   clean(t, host, 'namespace gone');
   const container = host.container();
   add(t, host, config, container);
-  t.equal(host.run('ours', 'bridge', 'DEL', { ...config, mtu: 'many', vlan: -1 }, container).status, 0, 'a broken config');
+  t.equal(
+    host.run('ours', 'bridge', 'DEL', { ...config, mtu: 'many', vlan: -1 }, container).status,
+    0,
+    'a broken config',
+  );
   clean(t, host, 'config broken');
   add(t, host, config, container);
   t.equal(host.run('ours', 'bridge', 'DEL', config, container, { CNI_NETNS: '' }).status, 0);
@@ -99,7 +132,11 @@ test('what is wrong with a config', async (t) => {
     [{ mtu: 'many' }, 6, /failed to load netconf: mtu: expected a whole number, got "many"/],
     [{ vlan: 5000 }, 7, /invalid VLAN ID 5000 \(must be between 0 and 4094\)/],
     [{ vlanTrunk: [{ minID: 5 }] }, 7, /maxID is missing/],
-    [{ hairpinMode: true, promiscMode: true }, 7, /cannot set hairpin mode and promiscuous mode at the same time/],
+    [
+      { hairpinMode: true, promiscMode: true },
+      7,
+      /cannot set hairpin mode and promiscuous mode at the same time/,
+    ],
     [{ disableContainerInterface: true }, 7, /cannot use IPAM when DisableContainerInterface flag is set/],
     [{ ipMasqBackend: 'magic' }, 999, /unknown ipmasq backend "magic"/],
     [{ ipam: { type: 'no-such-plugin' } }, 999, /failed to find plugin "no-such-plugin" in path/],
@@ -114,9 +151,14 @@ test('what is wrong with a config', async (t) => {
     t.match(json, { code, msg }, JSON.stringify(extra));
     t.ok(typeof json.cniVersion === 'string');
     clean(t, host, JSON.stringify(extra));
-    t.same((container.state().links as Json[]).map(({ ifname }) => ifname), ['lo']);
+    t.same(
+      (container.state().links as Json[]).map(({ ifname }) => ifname),
+      ['lo'],
+    );
   }
-  const netns = host.run('ours', 'bridge', 'ADD', configOf(host), container, { CNI_NETNS: '/run/netns/nl-gone' });
+  const netns = host.run('ours', 'bridge', 'ADD', configOf(host), container, {
+    CNI_NETNS: '/run/netns/nl-gone',
+  });
   t.match(netns.json, { msg: /failed to open netns "\/run\/netns\/nl-gone"/ });
   const file = host.run('ours', 'bridge', 'ADD', configOf(host), container, { CNI_NETNS: '/etc/passwd' });
   t.match(file.json, { msg: /failed to open netns "\/etc\/passwd".*is no network namespace/ });
@@ -128,7 +170,10 @@ test('a failed ADD leaves nothing', { timeout: 60_000 }, async (t) => {
   // the name is taken
   container.lab.run('ip', 'link', 'add', 'eth0', 'type', 'bridge');
   const taken = host.run('ours', 'bridge', 'ADD', configOf(host), container);
-  t.match(taken.json, { code: 999, msg: /container veth name \("eth0"\) peer provided \("veth[0-9a-f]{8}"\) already exists/ });
+  t.match(taken.json, {
+    code: 999,
+    msg: /container veth name \("eth0"\) peer provided \("veth[0-9a-f]{8}"\) already exists/,
+  });
   clean(t, host, 'name taken');
   container.lab.run('ip', 'link', 'del', 'eth0');
   // the bridge has another address
@@ -137,9 +182,15 @@ test('a failed ADD leaves nothing', { timeout: 60_000 }, async (t) => {
   const other = host.run('ours', 'bridge', 'ADD', configOf(host), container);
   t.match(other.json, { msg: /"br-test" already has an IP address different from 10.62.0.1\/24/ });
   t.same(leases(host), []);
-  t.same((container.state().links as Json[]).map(({ ifname }) => ifname), ['lo']);
+  t.same(
+    (container.state().links as Json[]).map(({ ifname }) => ifname),
+    ['lo'],
+  );
   add(t, host, configOf(host, { forceAddress: true }), container);
-  t.same((host.state().addresses as Json[]).filter(({ ifname }) => ifname === 'br-test').map(({ local }) => local), ['10.62.0.1']);
+  t.same(
+    (host.state().addresses as Json[]).filter(({ ifname }) => ifname === 'br-test').map(({ local }) => local),
+    ['10.62.0.1'],
+  );
   host.run('ours', 'bridge', 'DEL', configOf(host), container);
   host.lab.run('ip', 'link', 'del', 'br-test');
   // not a bridge
@@ -150,9 +201,16 @@ test('a failed ADD leaves nothing', { timeout: 60_000 }, async (t) => {
   host.lab.run('ip', 'link', 'del', 'br-test');
   // a route that cannot be
   const route = configOf(host, {
-    ipam: { type: 'host-local', subnet: '10.62.0.0/24', dataDir: host.dataDir, routes: [{ dst: '192.168.0.0/16', gw: '172.31.9.9' }] },
+    ipam: {
+      type: 'host-local',
+      subnet: '10.62.0.0/24',
+      dataDir: host.dataDir,
+      routes: [{ dst: '192.168.0.0/16', gw: '172.31.9.9' }],
+    },
   });
-  t.match(host.run('ours', 'bridge', 'ADD', route, container).json, { msg: /failed to add route '192.168.0.0\/16 via 172.31.9.9 dev eth0'.*unreachable/ });
+  t.match(host.run('ours', 'bridge', 'ADD', route, container).json, {
+    msg: /failed to add route '192.168.0.0\/16 via 172.31.9.9 dev eth0'.*unreachable/,
+  });
   clean(t, host, 'impossible route');
 });
 
@@ -166,7 +224,11 @@ test('ADD killed at any moment, then DEL', { timeout: 120_000 }, async (t) => {
     if (outcome.signal === 'SIGKILL') killed++;
     const deleted = host.run('ours', 'bridge', 'DEL', config, container);
     t.equal(deleted.status, 0, deleted.stdout);
-    t.same((container.state().links as Json[]).map(({ ifname }) => ifname), ['lo'], `killed after ${delay} ms`);
+    t.same(
+      (container.state().links as Json[]).map(({ ifname }) => ifname),
+      ['lo'],
+      `killed after ${delay} ms`,
+    );
     t.same(leases(host), [], `killed after ${delay} ms`);
     t.notMatch(host.lab.run('nft', 'list', 'ruleset'), /cni/, `killed after ${delay} ms`);
   }
@@ -177,13 +239,23 @@ test('many at once', { timeout: 120_000 }, async (t) => {
   const host = new CniHost(t);
   const config = configOf(host);
   const containers = Array.from({ length: 20 }, () => host.container());
-  const outcomes = await Promise.all(containers.map((container) => host.start('ours', 'bridge', 'ADD', config, container)));
+  const outcomes = await Promise.all(
+    containers.map((container) => host.start('ours', 'bridge', 'ADD', config, container)),
+  );
   const addresses = outcomes.map(({ json }) => (json.ips as { address: string }[] | undefined)?.[0]?.address);
-  t.same(outcomes.filter(({ status }) => status !== 0).map(({ stdout, stderr }) => stdout + stderr), []);
+  t.same(
+    outcomes.filter(({ status }) => status !== 0).map(({ stdout, stderr }) => stdout + stderr),
+    [],
+  );
   t.equal(new Set(addresses).size, containers.length);
   (containers[0] as Container).lab.run('ping', '-c1', '-W2', String(addresses[19]).split('/')[0] as string);
-  const deleted = await Promise.all(containers.map((container) => host.start('ours', 'bridge', 'DEL', config, container)));
-  t.same(deleted.filter(({ status }) => status !== 0).map(({ stdout }) => stdout), []);
+  const deleted = await Promise.all(
+    containers.map((container) => host.start('ours', 'bridge', 'DEL', config, container)),
+  );
+  t.same(
+    deleted.filter(({ status }) => status !== 0).map(({ stdout }) => stdout),
+    [],
+  );
   clean(t, host, 'after all DELs');
 });
 
@@ -192,15 +264,60 @@ test('CHECK finds what is wrong', { timeout: 60_000 }, async (t) => {
   const config = configOf(host);
   const container = host.container();
   const prevResult = add(t, host, config, container);
-  const check = (extra: Json = {}) => host.run('ours', 'bridge', 'CHECK', { ...config, prevResult, ...extra }, container);
+  const check = (extra: Json = {}) =>
+    host.run('ours', 'bridge', 'CHECK', { ...config, prevResult, ...extra }, container);
   t.equal(check().status, 0);
   t.match(check({ prevResult: undefined }).json, { msg: 'Required prevResult missing' });
   const { lab } = container;
   const breakage: [() => void, () => void, RegExp][] = [
-    [() => lab.run('ip', 'addr', 'del', '10.62.0.2/24', 'dev', 'eth0'), () => { lab.run('ip', 'addr', 'add', '10.62.0.2/24', 'dev', 'eth0'); lab.run('ip', 'route', 'add', 'default', 'via', '10.62.0.1'); }, /Failed to match addr 10.62.0.2\/24 on interface eth0/],
-    [() => lab.run('ip', 'route', 'del', 'default'), () => lab.run('ip', 'route', 'add', 'default', 'via', '10.62.0.1'), /Expected Route \{Dst:0.0.0.0\/0 GW:\} not found/],
-    [() => host.lab.run('ip', 'link', 'set', 'dev', String((prevResult.interfaces as { name: string }[])[1]?.name), 'nomaster'), () => host.lab.run('ip', 'link', 'set', 'dev', String((prevResult.interfaces as { name: string }[])[1]?.name), 'master', 'br-test'), /is no port of bridge br-test/],
-    [() => lab.run('ip', 'link', 'set', 'eth0', 'address', '02:00:00:00:00:99'), () => lab.run('ip', 'link', 'set', 'eth0', 'address', String((prevResult.interfaces as { mac: string }[])[2]?.mac)), /doesn't match container Mac/],
+    [
+      () => lab.run('ip', 'addr', 'del', '10.62.0.2/24', 'dev', 'eth0'),
+      () => {
+        lab.run('ip', 'addr', 'add', '10.62.0.2/24', 'dev', 'eth0');
+        lab.run('ip', 'route', 'add', 'default', 'via', '10.62.0.1');
+      },
+      /Failed to match addr 10.62.0.2\/24 on interface eth0/,
+    ],
+    [
+      () => lab.run('ip', 'route', 'del', 'default'),
+      () => lab.run('ip', 'route', 'add', 'default', 'via', '10.62.0.1'),
+      /Expected Route \{Dst:0.0.0.0\/0 GW:\} not found/,
+    ],
+    [
+      () =>
+        host.lab.run(
+          'ip',
+          'link',
+          'set',
+          'dev',
+          String((prevResult.interfaces as { name: string }[])[1]?.name),
+          'nomaster',
+        ),
+      () =>
+        host.lab.run(
+          'ip',
+          'link',
+          'set',
+          'dev',
+          String((prevResult.interfaces as { name: string }[])[1]?.name),
+          'master',
+          'br-test',
+        ),
+      /is no port of bridge br-test/,
+    ],
+    [
+      () => lab.run('ip', 'link', 'set', 'eth0', 'address', '02:00:00:00:00:99'),
+      () =>
+        lab.run(
+          'ip',
+          'link',
+          'set',
+          'eth0',
+          'address',
+          String((prevResult.interfaces as { mac: string }[])[2]?.mac),
+        ),
+      /doesn't match container Mac/,
+    ],
   ];
   for (const [harm, repair, msg] of breakage) {
     harm();
@@ -261,7 +378,10 @@ test('leases that cannot be kept', async (t) => {
   const host = new CniHost(t);
   const container = host.container();
   writeFileSync(host.dataDir, 'a file where a directory should be');
-  t.match(host.run('ours', 'bridge', 'ADD', configOf(host), container).json, { code: 5, msg: /ENOTDIR|EEXIST|not a directory/i });
+  t.match(host.run('ours', 'bridge', 'ADD', configOf(host), container).json, {
+    code: 5,
+    msg: /ENOTDIR|EEXIST|not a directory/i,
+  });
   clean(t, host, 'no directory');
   const elsewhere = join(host.directory, 'small');
   mkdirSync(elsewhere);
@@ -269,7 +389,9 @@ test('leases that cannot be kept', async (t) => {
   const small = configOf(host, { ipam: { type: 'host-local', subnet: '10.62.0.0/30', dataDir: elsewhere } });
   add(t, host, small, container);
   const full = host.container();
-  t.match(host.run('ours', 'bridge', 'ADD', small, full).json, { msg: /no IP addresses available in range set: 10.62.0.1-10.62.0.2/ });
+  t.match(host.run('ours', 'bridge', 'ADD', small, full).json, {
+    msg: /no IP addresses available in range set: 10.62.0.1-10.62.0.2/,
+  });
   t.match(host.run('ours', 'bridge', 'STATUS', small).json, { code: 50 });
   host.run('ours', 'bridge', 'DEL', small, container);
 });

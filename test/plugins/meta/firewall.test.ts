@@ -1,5 +1,5 @@
 import { type Test, test } from 'tap';
-import { Lab } from '../../support/lab.js';
+import type { Lab } from '../../support/lab.js';
 import { CniHost, type Container, type Json } from '../support/host.js';
 
 const BRIDGE = 'br-test';
@@ -13,7 +13,13 @@ function resultOf(container: Container, ...addresses: string[]): Json {
 }
 
 function configOf(container: Container, addresses: string[], extra: Json = {}): Json {
-  return { cniVersion: '1.0.0', name: 'net', type: 'firewall', prevResult: resultOf(container, ...addresses), ...extra };
+  return {
+    cniVersion: '1.0.0',
+    name: 'net',
+    type: 'firewall',
+    prevResult: resultOf(container, ...addresses),
+    ...extra,
+  };
 }
 
 function filter(host: CniHost): Json {
@@ -49,7 +55,12 @@ test('iptables: as the reference', { timeout: 90_000 }, async (t) => {
 /** The rules alone. Since there is `isolated`, the comments name both policies; Debian's version has only the one. */
 function canonical(tables: Json): Json {
   return Object.fromEntries(
-    Object.entries(tables).map(([family, lines]) => [family, (lines as string[]).filter((line) => line.startsWith('-A')).map((line) => line.replaceAll('same-bridge|isolated', 'same-bridge'))]),
+    Object.entries(tables).map(([family, lines]) => [
+      family,
+      (lines as string[])
+        .filter((line) => line.startsWith('-A'))
+        .map((line) => line.replaceAll('same-bridge|isolated', 'same-bridge')),
+    ]),
   );
 }
 
@@ -96,16 +107,34 @@ test('nftables: rules of our own, gone with the last attachment', { timeout: 60_
   host.run('ours', 'firewall', 'ADD', first, one);
   host.run('ours', 'firewall', 'ADD', second, two);
   const rules = host.lab.run('nft', 'list', 'table', 'inet', 'cni_firewall');
-  for (const line of ['ip daddr 10.1.2.3 ct state established,related accept', 'ip saddr 10.1.2.3 accept', 'ip6 saddr fd00::3 accept', 'ip saddr 10.1.2.4 accept']) {
+  for (const line of [
+    'ip daddr 10.1.2.3 ct state established,related accept',
+    'ip saddr 10.1.2.3 accept',
+    'ip6 saddr fd00::3 accept',
+    'ip saddr 10.1.2.4 accept',
+  ]) {
     t.equal(rules.split(line).length, 2, `once: ${line}`);
   }
   t.equal(host.run('ours', 'firewall', 'CHECK', first, one).status, 0);
-  t.match(host.run('ours', 'firewall', 'CHECK', { ...first, prevResult: resultOf(one, '10.9.9.9/24', '10.9.9.8/24', '10.9.9.7/24') }, one).json, {
-    msg: /expected 6 rules .* found 4/,
-  });
+  t.match(
+    host.run(
+      'ours',
+      'firewall',
+      'CHECK',
+      { ...first, prevResult: resultOf(one, '10.9.9.9/24', '10.9.9.8/24', '10.9.9.7/24') },
+      one,
+    ).json,
+    {
+      msg: /expected 6 rules .* found 4/,
+    },
+  );
   t.equal(host.run('ours', 'firewall', 'DEL', first, one).status, 0);
   t.notMatch(host.lab.run('nft', 'list', 'ruleset'), /10\.1\.2\.3/);
-  t.equal(host.run('ours', 'firewall', 'DEL', { ...second, prevResult: undefined }, two).status, 0, 'known by its comment');
+  t.equal(
+    host.run('ours', 'firewall', 'DEL', { ...second, prevResult: undefined }, two).status,
+    0,
+    'known by its comment',
+  );
   t.equal(host.lab.run('nft', 'list', 'ruleset'), '');
   t.equal(host.run('ours', 'firewall', 'DEL', second, two).status, 0);
 });
@@ -119,7 +148,12 @@ test('nftables: GC', { timeout: 60_000 }, async (t) => {
   ] as const) {
     host.run('ours', 'firewall', 'ADD', configOf(container, [address], { backend: 'nftables' }), container);
   }
-  const gc = { ...configOf(one, []), cniVersion: '1.1.0', prevResult: undefined, 'cni.dev/valid-attachments': [{ containerID: two.id, ifname: 'eth0' }] };
+  const gc = {
+    ...configOf(one, []),
+    cniVersion: '1.1.0',
+    prevResult: undefined,
+    'cni.dev/valid-attachments': [{ containerID: two.id, ifname: 'eth0' }],
+  };
   const collected = host.run('ours', 'firewall', 'GC', gc);
   t.equal(collected.status, 0, collected.stdout);
   t.notMatch(host.lab.run('nft', 'list', 'ruleset'), /10\.1\.2\.3/);
@@ -206,11 +240,18 @@ test('ingress policies keep packets apart', { timeout: 90_000 }, async (t) => {
 test('what is wrong with a config', async (t) => {
   const host = new CniHost(t);
   const container = host.container();
-  const run = (extra: Json) => host.run('ours', 'firewall', 'ADD', configOf(container, ['10.1.2.3/24'], extra), container).json;
+  const run = (extra: Json) =>
+    host.run('ours', 'firewall', 'ADD', configOf(container, ['10.1.2.3/24'], extra), container).json;
   t.match(run({ prevResult: undefined }), { code: 7, msg: 'missing prevResult from earlier plugin' });
   t.match(run({ ingressPolicy: 'nobody' }), { code: 7, msg: 'unknown ingress policy: "nobody"' });
-  t.match(run({ ingressPolicy: 'isolated', prevResult: { cniVersion: '1.0.0', ips: [] } }), { code: 7, msg: /interface needs to be set for ingress policy/ });
-  t.match(run({ firewalldZone: 7 }), { code: 6, msg: /failed to load netconf: firewalldZone: expected a string, got 7/ });
+  t.match(run({ ingressPolicy: 'isolated', prevResult: { cniVersion: '1.0.0', ips: [] } }), {
+    code: 7,
+    msg: /interface needs to be set for ingress policy/,
+  });
+  t.match(run({ firewalldZone: 7 }), {
+    code: 6,
+    msg: /failed to load netconf: firewalldZone: expected a string, got 7/,
+  });
   t.match(run({ cniVersion: '0.3.1' }), { code: 1 });
   t.equal(host.lab.run('nft', 'list', 'ruleset'), '');
 });

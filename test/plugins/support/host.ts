@@ -49,7 +49,12 @@ export class CniHost {
     return new Container(new Lab(this.#t, 'pod'), `c${++this.#count}-${randomBytes(3).toString('hex')}`);
   }
 
-  #environment(side: Side, command: string, container: Container | undefined, extra: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  #environment(
+    side: Side,
+    command: string,
+    container: Container | undefined,
+    extra: NodeJS.ProcessEnv,
+  ): NodeJS.ProcessEnv {
     return {
       PATH: process.env.PATH,
       CNI_COMMAND: command,
@@ -66,7 +71,14 @@ export class CniHost {
   }
 
   /** Executes a plugin as a runtime on the host would. */
-  run(side: Side, type: string, command: string, config: Json, container?: Container, extra: NodeJS.ProcessEnv = {}): Outcome {
+  run(
+    side: Side,
+    type: string,
+    command: string,
+    config: Json,
+    container?: Container,
+    extra: NodeJS.ProcessEnv = {},
+  ): Outcome {
     const env = this.#environment(side, command, container, extra);
     const done = this.lab.namespace.run(() =>
       spawnSync(this.file(side, type), [], { env, input: JSON.stringify(config), encoding: 'utf8' }),
@@ -76,7 +88,14 @@ export class CniHost {
   }
 
   /** `run`, without waiting; `killed` after so many ms when given. */
-  start(side: Side, type: string, command: string, config: Json, container: Container, killAfter?: number): Promise<Outcome> {
+  start(
+    side: Side,
+    type: string,
+    command: string,
+    config: Json,
+    container: Container,
+    killAfter?: number,
+  ): Promise<Outcome> {
     const env = this.#environment(side, command, container, {});
     const child = this.lab.namespace.run(() => spawn(this.file(side, type), [], { env, stdio: 'pipe' }));
     let stdout = '';
@@ -105,12 +124,20 @@ export class CniHost {
       addresses: addresses(this.lab),
       routes: routes(this.lab),
       iptables: iptables(this.lab),
-      nftables: this.lab.run('nft', 'list', 'ruleset').replaceAll(/CNI-[0-9a-f]{24}/g, 'CNI-hash').replaceAll(/packets \d+ bytes \d+/g, ''),
+      nftables: this.lab
+        .run('nft', 'list', 'ruleset')
+        .replaceAll(/CNI-[0-9a-f]{24}/g, 'CNI-hash')
+        .replaceAll(/packets \d+ bytes \d+/g, ''),
     };
   }
 }
 
-function outcomeOf(status: number | null, signal: NodeJS.Signals | null, stdout: string, stderr: string): Outcome {
+function outcomeOf(
+  status: number | null,
+  signal: NodeJS.Signals | null,
+  stdout: string,
+  stderr: string,
+): Outcome {
   let json: Json = {};
   try {
     json = JSON.parse(stdout) as Json;
@@ -164,15 +191,27 @@ function addresses(lab: Lab): Json[] {
     .flatMap(({ ifname, addr_info: all }) =>
       all
         .filter(({ scope }) => scope !== 'link')
-        .map(({ family, local, prefixlen, broadcast, scope }) => ({ ifname: named(ifname), family, local, prefixlen, broadcast: broadcast ?? null, scope })),
+        .map(({ family, local, prefixlen, broadcast, scope }) => ({
+          ifname: named(ifname),
+          family,
+          local,
+          prefixlen,
+          broadcast: broadcast ?? null,
+          scope,
+        })),
     )
     .sort(byText);
 }
 
 function routes(lab: Lab): Json[] {
-  const all = [...lab.ip('-4', 'route', 'show', 'table', 'all'), ...lab.ip('-6', 'route', 'show', 'table', 'all')] as Json[];
+  const all = [
+    ...lab.ip('-4', 'route', 'show', 'table', 'all'),
+    ...lab.ip('-6', 'route', 'show', 'table', 'all'),
+  ] as Json[];
   return all
-    .filter(({ dst, type }) => !/^(fe80|ff00)/.test(String(dst)) && type !== 'multicast' && !settling(type, dst))
+    .filter(
+      ({ dst, type }) => !/^(fe80|ff00)/.test(String(dst)) && type !== 'multicast' && !settling(type, dst),
+    )
     .map(({ dst, gateway, dev, prefsrc, scope, type, metric, metrics }) => ({
       dst,
       gateway: gateway ?? null,
@@ -197,7 +236,12 @@ function iptables(lab: Lab): Json {
       .run(program)
       .split('\n')
       .filter((line) => !line.startsWith('#') && line !== '')
-      .map((line) => line.replace(/\[\d+:\d+\]/, '[]').replaceAll(/CNI-[0-9a-f]{24}/g, 'CNI-hash').replaceAll(/id: \\"[^"]*\\"/g, 'id'));
+      .map((line) =>
+        line
+          .replace(/\[\d+:\d+\]/, '[]')
+          .replaceAll(/CNI-[0-9a-f]{24}/g, 'CNI-hash')
+          .replaceAll(/id: \\"[^"]*\\"/g, 'id'),
+      );
   return { ip: dump('iptables-save'), ip6: dump('ip6tables-save') };
 }
 
