@@ -17,7 +17,10 @@ test('examples run, and print what they say', { timeout: 120_000 }, async (t) =>
     for (const [, code = ''] of text.matchAll(/```js\n(.*?)```/gs)) {
       const file = join(directory, `example-${++count}.mjs`);
       writeFileSync(file, code);
-      const { status, stdout, stderr } = spawnSync(process.execPath, [file], { encoding: 'utf8', timeout: 20_000 });
+      const { status, stdout, stderr } = spawnSync(process.execPath, [file], {
+        encoding: 'utf8',
+        timeout: 20_000,
+      });
       t.equal(status, 0, `${document}: ${code.slice(0, 60)}… ${stderr}`);
       for (const [, expected = ''] of code.matchAll(/console\.log\(.*\); \/\/ ([^…\n]*)/g)) {
         t.ok(stdout.includes(expected.trim()), `${document}: prints ${expected.trim()}: ${stdout}`);
