@@ -40,8 +40,8 @@ export interface NetworkOptions {
 const families: readonly Family[] = [link, address, route, rule, neighbour, nexthop, tc];
 
 /** Bytes, and messages, that a batch sends at a time: what the kernel answers must fit into its receive buffer. */
-const CHUNK_BYTES = 32 * 1024;
-const CHUNK_MESSAGES = 512;
+const CHUNK_BYTES = 64 * 1024;
+const CHUNK_MESSAGES = 1024;
 
 /** The network of one namespace: its links, addresses, routes, … Every call is one exchange with the kernel. */
 export class Network {
