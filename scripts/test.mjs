@@ -20,6 +20,8 @@ const packages = {
   tcpdump: 'tcpdump',
   conntrack: 'conntrack',
   ethtool: 'ethtool',
+  firewalld: 'firewalld',
+  'dbus-daemon': 'dbus',
   gcc: 'gcc libc6-dev',
   '/usr/lib/cni/bridge': 'containernetworking-plugins',
 };
