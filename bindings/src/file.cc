@@ -1,7 +1,6 @@
-// Locks, peers, descriptors.
+// Locks and peers.
 #include <sys/file.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "shim.h"
 
@@ -39,18 +38,11 @@ Napi::Value PeerCredentials(const Napi::CallbackInfo& info) {
   return out;
 }
 
-Napi::Value CloseDescriptor(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
-  if (close(info[0].As<Napi::Number>().Int32Value()) != 0) Throw(env, Failure::Of("close"));
-  return env.Undefined();
-}
-
 }  // namespace
 
 void InitFile(Napi::Env env, Napi::Object exports) {
   exports.Set("flock", Napi::Function::New(env, Flock, "flock"));
   exports.Set("peerCredentials", Napi::Function::New(env, PeerCredentials, "peerCredentials"));
-  exports.Set("closeDescriptor", Napi::Function::New(env, CloseDescriptor, "closeDescriptor"));
 }
 
 }  // namespace shim

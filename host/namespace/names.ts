@@ -1,35 +1,67 @@
-import { closeSync, mkdirSync, openSync, readdirSync, statSync, unlinkSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
-import { SystemCallError } from '../netlink/errors.js';
-import { bindNamespace, bindNewNamespace, shareMount, unmount } from '../netlink/native.js';
-import { NamespaceError } from './errors.js';
+import {
+  closeSync,
+  constants,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  type Stats,
+  statSync,
+  unlinkSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { bindNamespace, bindNewNamespace, flock, shareMount, unmount } from '../netlink/native.js';
+import { filing, isCode, NamespaceError } from './errors.js';
 
 /** Where `ip netns` has its names. */
 export const namesDirectory = '/run/netns';
 
-/** The path of a namespace told by name, or the path itself. */
-export function pathOf(nameOrPath: string): string {
-  if (nameOrPath.includes('/')) return nameOrPath;
-  if (nameOrPath === '' || nameOrPath === '.' || nameOrPath === '..') {
-    throw new NamespaceError('ERR_INVALID_NAME', `'${nameOrPath}' is no name for a network namespace`);
-  }
-  return `${namesDirectory}/${nameOrPath}`;
+/** What a namespace is called: a name below /run/netns (a string without a slash), or a path. */
+export type NamespaceName = string | { readonly name: string } | { readonly path: string };
+
+/** The path that a name stands for. Throws NamespaceError `ERR_INVALID_NAME`. */
+export function pathOf(name: NamespaceName): string {
+  if (typeof name === 'object' && 'path' in name) return checked(name.path);
+  if (typeof name === 'string' && name.includes('/')) return checked(name);
+  const plain = typeof name === 'object' ? name.name : name;
+  if (plain.includes('/') || plain === '.' || plain === '..') throw invalid(plain);
+  return `${namesDirectory}/${checked(plain)}`;
 }
 
-/** The file that a namespace will be bound to; its directory becomes a shared mount, so that all mount namespaces see the name. */
-function makeFile(path: string): void {
-  const directory = dirname(path);
-  if (directory === namesDirectory) {
-    mkdirSync(directory, { recursive: true, mode: 0o755 });
-    shareMount(directory);
-  }
+function checked(text: string): string {
+  if (text === '' || text.includes('\0')) throw invalid(text);
+  return text;
+}
+
+function invalid(text: string): NamespaceError {
+  return new NamespaceError('ERR_INVALID_NAME', `${JSON.stringify(text)} is no name for a network namespace`);
+}
+
+const LOCK_EX = 2;
+
+/**
+ * The directory of the names, as a shared mount: then all mount namespaces see them. Under a lock, which iproute2 takes
+ * too: two who mount at the same time would hide each other's names.
+ */
+function makeNamesDirectory(): void {
+  filing(() => mkdirSync(namesDirectory, { recursive: true, mode: 0o755 }));
+  const fd = filing(() => openSync(namesDirectory, constants.O_RDONLY | constants.O_DIRECTORY));
   try {
-    closeSync(openSync(path, 'wx', 0o444));
+    flock(fd, LOCK_EX);
+    shareMount(namesDirectory);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The file that a namespace will be bound to. */
+function makeFile(path: string): void {
+  if (dirname(path) === namesDirectory) makeNamesDirectory();
+  try {
+    closeSync(filing(() => openSync(path, 'wx', 0o444)));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') {
-      throw new NamespaceError('ERR_NAMESPACE_EXISTS', `${path} exists already`, { cause: error });
-    }
-    throw error;
+    if (!isCode(error, 'EEXIST')) throw error;
+    throw new NamespaceError('ERR_NAMESPACE_EXISTS', `${path} exists already`, { cause: error });
   }
 }
 
@@ -38,12 +70,12 @@ function bound(path: string, bind: () => void): void {
   try {
     bind();
   } catch (error) {
-    unlinkSync(path);
+    deleteNamed(path);
     throw error;
   }
 }
 
-/** As `ip netns add`. Throws NamespaceError `ERR_NAMESPACE_EXISTS`. */
+/** As `ip netns add`. Throws NamespaceError `ERR_NAMESPACE_EXISTS`, SystemCallError. */
 export function createNamed(path: string): void {
   bound(path, () => bindNewNamespace(path));
 }
@@ -53,23 +85,43 @@ export function nameNamespace(fd: number, path: string): void {
   bound(path, () => bindNamespace(fd, path));
 }
 
-const EINVAL = 22;
-const ENOENT = 2;
+/** The device of nsfs, in which every namespace is a file. */
+function nsfs(): number {
+  return statSync('/proc/self/ns/net').dev;
+}
 
-/** As `ip netns delete`: takes the name away; what runs in the namespace keeps it alive. False when there was no such name. */
-export function deleteNamed(path: string): boolean {
+function statusOf(path: string): Stats | undefined {
   try {
-    unmount(path);
+    return filing(() => lstatSync(path));
   } catch (error) {
-    // EINVAL: a file on which nothing is mounted (any more)
-    if (!(error instanceof SystemCallError) || (error.errno !== EINVAL && error.errno !== ENOENT))
-      throw error;
+    if (isCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * As `ip netns delete`: takes the name away; what runs in the namespace keeps it alive. False when there was no such
+ * name. An empty file is what remains of a name whose mount is gone, and goes too; anything else is left alone.
+ * Throws NamespaceError `ERR_NOT_A_NAMESPACE`.
+ */
+export function deleteNamed(path: string): boolean {
+  const status = statusOf(path);
+  if (status === undefined) return false;
+  if (status.dev === nsfs()) {
+    try {
+      unmount(path);
+    } catch (error) {
+      // another did it meanwhile
+      if (!isCode(error, 'EINVAL', 'ENOENT')) throw error;
+    }
+  } else if (!status.isSymbolicLink() && !(status.isFile() && status.size === 0)) {
+    throw new NamespaceError('ERR_NOT_A_NAMESPACE', `${path} is no network namespace: it is left alone`);
   }
   try {
-    unlinkSync(path);
+    filing(() => unlinkSync(path));
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    if (isCode(error, 'ENOENT')) return false;
     throw error;
   }
 }
@@ -82,25 +134,25 @@ export interface NamedNamespace {
   readonly inode: number;
 }
 
-/** The names in a directory that are network namespaces. */
+/** The names in a directory that are namespaces; not those whose mount is gone. */
 export function listNamed(directory = namesDirectory): NamedNamespace[] {
   let names: string[];
   try {
-    names = readdirSync(directory);
+    names = filing(() => readdirSync(directory));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    if (isCode(error, 'ENOENT')) return [];
     throw error;
   }
-  const here = statSync(directory).dev;
+  const device = nsfs();
   const found: NamedNamespace[] = [];
   for (const name of names.sort()) {
     const path = `${directory}/${name}`;
     try {
-      const { dev, ino } = statSync(path);
-      // on the directory's own file system there is no namespace: a name whose mount is gone
-      if (dev !== here) found.push({ name: basename(path), path, inode: ino });
+      const { dev, ino } = filing(() => statSync(path));
+      if (dev === device) found.push({ name, path, inode: ino });
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      // deleted meanwhile, or a link to a process that is gone
+      if (!isCode(error, 'ENOENT')) throw error;
     }
   }
   return found;

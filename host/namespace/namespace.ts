@@ -1,23 +1,25 @@
 import { type SpawnOptions, spawn, spawnSync } from 'node:child_process';
 import { fstatSync } from 'node:fs';
-import { SystemCallError } from '../netlink/errors.js';
 import {
-  closeDescriptor,
+  closeNamespace,
   createAnonymousNamespace,
   enterNamespace,
   openNamespace,
 } from '../netlink/native.js';
-import { NamespaceError } from './errors.js';
-import { createNamed, deleteNamed, listNamed, type NamedNamespace, nameNamespace, pathOf } from './names.js';
+import { isCode, NamespaceError } from './errors.js';
+import {
+  createNamed,
+  deleteNamed,
+  listNamed,
+  type NamedNamespace,
+  type NamespaceName,
+  nameNamespace,
+  pathOf,
+} from './names.js';
 import { Sysctls } from './sysctl.js';
 
 /** A network namespace: a name that `ip netns` knows, a path, a process that is in it, or an open descriptor. */
-export type NamespaceTarget =
-  | string
-  | { readonly name: string }
-  | { readonly path: string }
-  | { readonly pid: number }
-  | { readonly fd: number };
+export type NamespaceTarget = NamespaceName | { readonly pid: number } | { readonly fd: number };
 
 /** What a program run in a namespace left behind. */
 export interface ExecOutcome {
@@ -31,20 +33,19 @@ export interface ExecOutcome {
 export interface ExecOptions {
   readonly input?: string;
   readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
   /** ms */
   readonly timeout?: number;
   readonly signal?: AbortSignal;
 }
 
-const EINVAL = 22;
-
 // a forgotten handle gives its descriptor back when it is collected
-const forgotten = new FinalizationRegistry<number>(closeDescriptor);
+const forgotten = new FinalizationRegistry<number>(closeNamespace);
 
 /** An open network namespace: it stays alive as long as the handle is open, whatever happens to its name. */
 export class Namespace {
   #fd: number;
-  /** The path it was opened by, if any. */
+  /** The path it was opened by, where it was opened by name, path or process. */
   readonly path: string | undefined;
   readonly sysctl: Sysctls;
 
@@ -57,35 +58,58 @@ export class Namespace {
 
   /**
    * Opens a namespace. A string with a slash is a path, else a name below /run/netns. Throws NamespaceError
-   * `ERR_NAMESPACE_NOT_FOUND` or `ERR_NOT_A_NAMESPACE`, SystemCallError for the rest.
+   * `ERR_NAMESPACE_NOT_FOUND`, `ERR_NOT_A_NAMESPACE` or `ERR_INVALID_NAME`, SystemCallError for the rest.
    */
   static open(target: NamespaceTarget): Namespace {
-    const path = targetPath(target);
+    if (typeof target === 'object') {
+      if ('pid' in target) return Namespace.#open(`/proc/${target.pid}/ns/net`, `of process ${target.pid}`);
+      if ('fd' in target) {
+        const { fd } = target;
+        return new Namespace(Namespace.#descriptor(`/proc/self/fd/${fd}`, `with the descriptor ${fd}`));
+      }
+    }
+    return Namespace.#open(pathOf(target));
+  }
+
+  static #open(path: string, what = path): Namespace {
+    return new Namespace(Namespace.#descriptor(path, what), path);
+  }
+
+  static #descriptor(path: string, what: string): number {
     try {
-      return new Namespace(openNamespace(path), path);
+      return openNamespace(path);
     } catch (error) {
-      if (error instanceof SystemCallError && (error.code === 'ENOENT' || error.code === 'ESRCH')) {
-        throw new NamespaceError('ERR_NAMESPACE_NOT_FOUND', `there is no network namespace ${path}`, {
+      if (isCode(error, 'ENOENT', 'ENOTDIR', 'ESRCH')) {
+        throw new NamespaceError('ERR_NAMESPACE_NOT_FOUND', `there is no network namespace ${what}`, {
           cause: error,
         });
       }
-      if (error instanceof SystemCallError && error.errno === EINVAL) {
+      // ENXIO: a socket's file
+      if (isCode(error, 'EINVAL', 'ENXIO')) {
         throw new NamespaceError('ERR_NOT_A_NAMESPACE', `${path} is no network namespace`, { cause: error });
       }
       throw error;
     }
   }
 
-  /** The namespace of this process. */
+  /** The namespace of the calling thread, which is that of the process unless inside `run`. */
   static current(): Namespace {
-    return Namespace.open({ path: '/proc/thread-self/ns/net' });
+    return new Namespace(openNamespace('/proc/thread-self/ns/net'));
   }
 
-  /** Makes a namespace with a name (or a path), as `ip netns add`, and opens it. Throws NamespaceError `ERR_NAMESPACE_EXISTS`. */
-  static create(nameOrPath: string): Namespace {
-    const path = pathOf(nameOrPath);
+  /**
+   * Makes a namespace with a name (or a path), as `ip netns add`, and opens it. Throws NamespaceError
+   * `ERR_NAMESPACE_EXISTS` or `ERR_INVALID_NAME`, SystemCallError; then nothing has been made.
+   */
+  static create(name: NamespaceName): Namespace {
+    const path = pathOf(name);
     createNamed(path);
-    return Namespace.open({ path });
+    try {
+      return Namespace.#open(path);
+    } catch (error) {
+      deleteNamed(path);
+      throw error;
+    }
   }
 
   /** Makes a namespace without a name, which ends with this handle and whatever else uses it. */
@@ -93,9 +117,12 @@ export class Namespace {
     return new Namespace(createAnonymousNamespace());
   }
 
-  /** Takes a namespace's name away, as `ip netns delete`; false when there was none. */
-  static delete(nameOrPath: string): boolean {
-    return deleteNamed(pathOf(nameOrPath));
+  /**
+   * Takes a namespace's name away, as `ip netns delete`; false when there was none. Throws NamespaceError
+   * `ERR_NOT_A_NAMESPACE` for what is something else, and leaves it alone.
+   */
+  static delete(name: NamespaceName): boolean {
+    return deleteNamed(pathOf(name));
   }
 
   /** The names that `ip netns list` has. */
@@ -122,25 +149,28 @@ export class Namespace {
   }
 
   /** Gives the namespace a name (or binds it to a path), as `ip netns attach`. */
-  bind(nameOrPath: string): string {
-    const path = pathOf(nameOrPath);
+  bind(name: NamespaceName): string {
+    const path = pathOf(name);
     nameNamespace(this.fd, path);
     return path;
   }
 
   /**
    * Runs a synchronous function with the calling thread inside the namespace; sockets that it opens and processes
-   * that it starts are in it. The thread is back when `run` returns or throws.
+   * that it starts are in it. The thread is back when `run` returns or throws. What the function leaves to be done
+   * later, or on the thread pool, is done outside: NamespaceError `ERR_ASYNCHRONOUS_RUN` when it returns a promise.
+   * SystemCallError `EPERM`, before anything is run, also for who may enter but could not come back: in a user
+   * namespace that has no network namespace of its own.
    */
   run<T>(work: () => T): T {
-    let promised = false;
-    const result = enterNamespace(this.fd, () => {
-      const value = work();
-      promised = value instanceof Promise;
-      return value;
-    });
-    if (promised)
-      throw new TypeError('a function run in a namespace must not be asynchronous: it would go on outside');
+    const result = enterNamespace(this.fd, work);
+    if (result instanceof Promise) {
+      result.catch(() => undefined); // nobody waits for it
+      throw new NamespaceError(
+        'ERR_ASYNCHRONOUS_RUN',
+        'a function run in a namespace must not be asynchronous: it would go on outside',
+      );
+    }
     return result;
   }
 
@@ -165,12 +195,14 @@ export class Namespace {
     });
   }
 
+  /** As `exec`, on the calling thread. */
   execSync(
     file: string,
     args: readonly string[] = [],
     options: Omit<ExecOptions, 'signal'> = {},
   ): ExecOutcome {
-    const done = this.run(() => spawnSync(file, args, { ...options, encoding: 'utf8' }));
+    const settings = { ...options, encoding: 'utf8', maxBuffer: Number.POSITIVE_INFINITY } as const;
+    const done = this.run(() => spawnSync(file, args, settings));
     if (done.error !== undefined) throw done.error;
     return { stdout: done.stdout, stderr: done.stderr, status: done.status, signal: done.signal };
   }
@@ -179,19 +211,14 @@ export class Namespace {
   close(): void {
     if (this.#fd < 0) return;
     forgotten.unregister(this);
-    closeDescriptor(this.#fd);
+    closeNamespace(this.#fd);
     this.#fd = -1;
   }
 
   [Symbol.dispose](): void {
     this.close();
   }
-}
-
-function targetPath(target: NamespaceTarget): string {
-  if (typeof target === 'string') return pathOf(target);
-  if ('name' in target) return pathOf(target.name);
-  if ('path' in target) return target.path;
-  if ('pid' in target) return `/proc/${target.pid}/ns/net`;
-  return `/proc/self/fd/${target.fd}`;
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+  }
 }

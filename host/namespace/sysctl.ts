@@ -13,8 +13,8 @@ export function sysctlPath(name: string): string {
   const parts = dotted
     ? name.split('.').map((part) => part.replaceAll('/', '.'))
     : name.replace(/^\/(proc\/sys\/)?/, '').split('/');
-  if (parts.some((part) => part === '' || part === '..')) {
-    throw new NamespaceError('ERR_INVALID_NAME', `'${name}' is no name of a sysctl`);
+  if (parts.some((part) => part === '' || part === '.' || part === '..' || part.includes('\0'))) {
+    throw new NamespaceError('ERR_INVALID_NAME', `${JSON.stringify(name)} is no name of a sysctl`);
   }
   return `/proc/sys/${parts.join('/')}`;
 }
@@ -31,6 +31,7 @@ export class Sysctls {
     return readFileIn(this.#fd(), sysctlPath(name)).replace(/\n$/, '');
   }
 
+  /** Writes a value. Throws SystemCallError (`ENOENT`, `EINVAL`, `EPERM` …). */
   set(name: string, value: string | number): void {
     writeFileIn(this.#fd(), sysctlPath(name), String(value));
   }

@@ -16,25 +16,35 @@ export class NetloomError extends Error {
 /** The native addon is not there. Code `ERR_NATIVE_UNAVAILABLE`. */
 export class NativeUnavailableError extends NetloomError {
   override readonly name = 'NativeUnavailableError';
-  constructor(message: string, options?: ErrorOptions) {
+  constructor(
+    message: string,
+    /** Files that were looked for. */
+    readonly paths: readonly string[] = [],
+    /** The command that builds it. */
+    readonly buildCommand?: string,
+    options?: ErrorOptions,
+  ) {
     super('ERR_NATIVE_UNAVAILABLE', message, options);
   }
 }
 
-/** A system call failed. `code` is the errno's name. */
+/** A system call failed. `code` is the errno's name (`ENOENT`). */
 export class SystemCallError extends NetloomError {
   override readonly name = 'SystemCallError';
   declare readonly path?: string;
   constructor(
+    /** Positive. */
     readonly errno: number,
     readonly syscall: string,
     path?: string,
     hint?: string,
+    options?: ErrorOptions,
   ) {
     const where = path === undefined ? '' : ` '${path}'`;
     super(
       errnoCode(errno),
       `${syscall}${where}: ${errnoMeaning(errno)}${hint === undefined ? '' : ` (${hint})`}`,
+      options,
     );
     if (path !== undefined) this.path = path;
   }
@@ -45,6 +55,8 @@ export interface NetlinkErrorDetails {
   readonly errno: number;
   /** The request's name, as `newroute`. */
   readonly request: string;
+  /** nlmsg_seq of the request. */
+  readonly sequence?: number;
   /** What the kernel said about it (NLMSGERR_ATTR_MSG). */
   readonly extendedAck?: string;
   /** Path of the attribute at fault, as `linkinfo.data.mode`. */
@@ -60,6 +72,7 @@ export class NetlinkError extends NetloomError implements NetlinkErrorDetails {
   override readonly name = 'NetlinkError';
   readonly errno: number;
   readonly request: string;
+  declare readonly sequence?: number;
   declare readonly extendedAck?: string;
   declare readonly attribute?: string;
   declare readonly missing?: string;
@@ -69,6 +82,7 @@ export class NetlinkError extends NetloomError implements NetlinkErrorDetails {
     super(errnoCode(details.errno), describe(details));
     this.errno = details.errno;
     this.request = details.request;
+    if (details.sequence !== undefined) this.sequence = details.sequence;
     if (details.extendedAck !== undefined) this.extendedAck = details.extendedAck;
     if (details.attribute !== undefined) this.attribute = details.attribute;
     if (details.missing !== undefined) this.missing = details.missing;
@@ -89,7 +103,7 @@ function describe({ errno, request, extendedAck, attribute, missing, policy }: N
   return `${request}: ${errnoMeaning(errno)}${said}${where}`;
 }
 
-/** A call did not come to its end: `ERR_TIMEOUT`, `ERR_CLOSED`, `ERR_DUMP_INTERRUPTED`, `ERR_OVERRUN`, `ERR_ABORTED` … */
+/** A call did not come to its end: `ERR_TIMEOUT`, `ERR_CLOSED`, `ERR_SOCKET_BUSY`, `ERR_DUMP_INTERRUPTED`, `ERR_OVERRUN`, `ERR_ABORTED` … */
 export class SocketError extends NetloomError {
   override readonly name = 'SocketError';
 }

@@ -1,17 +1,21 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { arch, platform } from 'node:process';
+import { dirname } from 'node:path';
+import { arch, execPath, platform } from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { NativeUnavailableError, SystemCallError } from './errors.js';
+import { NativeUnavailableError, SocketError, SystemCallError } from './errors.js';
 
 /**
  * Words of the table that an exchange fills: four about the whole, then five for each datagram (offset and
- * length in the buffer, length it really had, sender's port, multicast groups). bindings/src/socket.cc
+ * length in the buffer, length it really had, sender's port, multicast groups). bindings/src/exchange.h
  */
 export const tableLayout = {
   count: 0,
   errno: 1,
   flags: 2,
+  /** Index in `exchangeCalls` of the system call that `errno` is of. */
+  call: 3,
   head: 4,
   entry: 5,
   offset: 0,
@@ -21,29 +25,56 @@ export const tableLayout = {
   groups: 4,
 } as const;
 export const exchangeFlags = { sent: 1, timedOut: 2, interrupted: 4 } as const;
+export const exchangeCalls = ['', 'sendmsg', 'poll', 'recvmsg'] as const;
 
 /** Bytes that a receive buffer must have room for. */
 export const MINIMUM_ROOM = 32_768;
 
-/** A netlink socket as the addon has it; its calls throw SystemCallError. */
+/**
+ * What a socket is worked with. Calls throw SystemCallError, SocketError `ERR_CLOSED`, and SocketError
+ * `ERR_SOCKET_BUSY` while an exchange runs, when made through `guarded`. What an exchange comes to is in its table:
+ * neither a timeout nor an errno is thrown.
+ */
 export interface NativeSocket {
+  /** -1 when it is closed. */
   readonly fd: number;
   /** nl_pid, given by the kernel. */
   readonly portId: number;
   setOption(level: number, name: number, value: number): void;
   getOption(level: number, name: number): number;
-  /** Sends, waits (`timeout` ms, -1 for ever) for a first datagram, and takes all there are. Arrays must not be touched until it is done. */
+  /**
+   * Sends, waits (`timeout` ms, -1 for ever) for a first datagram, and takes all there are; on the thread pool. An
+   * empty request only listens. The arrays must be neither touched nor transferred until it is done.
+   */
   exchange(request: Uint8Array, buffer: Uint8Array, table: Uint32Array, timeout: number): Promise<void>;
   exchangeSync(request: Uint8Array, buffer: Uint8Array, table: Uint32Array, timeout: number): void;
   /** Takes the datagrams that are there now. */
   receive(buffer: Uint8Array, table: Uint32Array): void;
   /** Ends a running exchange early. */
   interrupt(): void;
+  /** The event loop calls `onReadable` whenever there is something to receive; until then the socket is not collected. */
   startReading(onReadable: () => void): void;
   stopReading(): void;
+  /** Whether reading keeps the process alive: it does at first. */
   ref(): void;
   unref(): void;
+  /** A running exchange is interrupted, and the descriptor closed when it has ended. Closing twice is no error. */
   close(): void;
+}
+
+/** A socket of the kernel's. */
+export interface KernelSocket extends NativeSocket {
+  /** Which of the options that every socket gets the kernel has: NETLINK_EXT_ACK (Linux 4.12), NETLINK_CAP_ACK (4.3), NETLINK_GET_STRICT_CHK (4.20). */
+  readonly options: {
+    readonly extendedAck: boolean;
+    readonly cappedAck: boolean;
+    readonly strictChecks: boolean;
+  };
+  /** Joins a multicast group, by its number (NETLINK_ADD_MEMBERSHIP). */
+  join(group: number): void;
+  leave(group: number): void;
+  /** Sends and does not wait for an answer. */
+  sendSync(request: Uint8Array): void;
 }
 
 interface Addon {
@@ -52,8 +83,11 @@ interface Addon {
     namespace: number,
     receiveBuffer: number,
     sendBuffer: number,
-  ) => NativeSocket;
+  ) => KernelSocket;
+  /** Interrupts the exchanges that run. */
+  interruptAll(): void;
   openNamespace(path: string): number;
+  closeNamespace(fd: number): void;
   createAnonymousNamespace(): number;
   bindNewNamespace(path: string): void;
   bindNamespace(fd: number, path: string): void;
@@ -64,42 +98,77 @@ interface Addon {
   writeFileIn(fd: number, path: string, text: string): void;
   flock(fd: number, operation: number): void;
   peerCredentials(fd: number): { pid: number; uid: number; gid: number };
-  closeDescriptor(fd: number): void;
 }
 
 let loaded: Addon | undefined;
 
-function candidates(): string[] {
+/** The package's directory, from dist/host/netlink/, from a bundle in dist/plugins/, or from the sources. */
+function packageRoot(): string {
+  const here = new URL('.', import.meta.url);
+  return fileURLToPath(new URL(here.pathname.endsWith('/dist/host/netlink/') ? '../../../' : '../../', here));
+}
+
+/** Where the addon may be, best first. */
+function* candidates(root: string): Generator<string> {
   const given = process.env.NETLOOM_ADDON;
-  if (given !== undefined && given !== '') return [given];
-  // from dist/host/netlink/, or from a bundle in dist/plugins/
-  return ['../../../', '../../'].flatMap((root) => [
-    fileURLToPath(new URL(`${root}prebuilds/${platform}-${arch}/netloom.node`, import.meta.url)),
-    fileURLToPath(new URL(`${root}bindings/build/Release/netloom.node`, import.meta.url)),
-  ]);
+  if (given !== undefined && given !== '') {
+    yield given;
+    return;
+  }
+  yield `${root}prebuilds/${platform}-${arch}/netloom.node`;
+  yield `${root}bindings/build/Release/netloom.node`;
+  // only now: it takes longer to load than the addon does, and finds what is built for another C library
+  try {
+    const prebuilt = createRequire(import.meta.url)('node-gyp-build') as { resolve(root: string): string };
+    yield prebuilt.resolve(root);
+  } catch {
+    // nothing there, or not installed
+  }
+}
+
+function buildCommand(root: string): string {
+  const prefix = dirname(dirname(execPath));
+  const headers = existsSync(`${prefix}/include/node/node_api.h`) ? ` --nodedir=${prefix}` : '';
+  return `npx node-gyp rebuild -C ${root}bindings${headers}`;
 }
 
 /** The addon; loaded at first use. Throws NativeUnavailableError. */
 function addon(): Addon {
   if (loaded !== undefined) return loaded;
-  if (platform !== 'linux')
+  const root = packageRoot();
+  if (platform !== 'linux') {
     throw new NativeUnavailableError(`netlink sockets need Linux; this is ${platform}`);
-  const paths = candidates();
-  const path = paths.find((candidate) => existsSync(candidate));
-  if (path === undefined) {
-    throw new NativeUnavailableError(
-      `the native addon is not built: looked for ${paths.join(', ')}; in the project's directory run: npm run build`,
-    );
   }
-  try {
-    loaded = createRequire(import.meta.url)(path) as Addon;
-  } catch (cause) {
-    throw new NativeUnavailableError(
-      `the native addon ${path} cannot be loaded: ${(cause as Error).message}`,
-      { cause },
-    );
+  const paths: string[] = [];
+  let failure: Error | undefined;
+  for (const path of candidates(root)) {
+    if (paths.includes(path)) continue;
+    paths.push(path);
+    if (!existsSync(path)) continue;
+    try {
+      // not require: that takes a file without the ending for JavaScript
+      const module = { exports: {} };
+      process.dlopen(module, path);
+      loaded = module.exports as Addon;
+    } catch (error) {
+      failure ??= error as Error; // of another C library, perhaps
+      continue;
+    }
+    // Node waits for the thread pool when it exits, and the pool for an answer that may never come
+    process.once('exit', loaded.interruptAll);
+    return loaded;
   }
-  return loaded;
+  const command = buildCommand(root);
+  const what =
+    failure === undefined
+      ? 'there is no native addon'
+      : `the native addon cannot be loaded (${failure.message})`;
+  throw new NativeUnavailableError(
+    `${what}; looked for ${paths.join(', ')}; to build it, run: ${command}`,
+    paths,
+    command,
+    failure === undefined ? {} : { cause: failure },
+  );
 }
 
 /** Is the addon there? */
@@ -111,6 +180,9 @@ export function nativeAvailable(): boolean {
     return false;
   }
 }
+
+/** Codes that the shim gives itself, where no system call was made. */
+const states: readonly unknown[] = ['ERR_CLOSED', 'ERR_SOCKET_BUSY'];
 
 interface ShimError {
   readonly errno: number;
@@ -130,11 +202,20 @@ function isShimError(error: unknown): error is ShimError {
 }
 
 const EPERM = 1;
+const EACCES = 13;
 
 function translated(error: unknown): unknown {
+  if (
+    error instanceof Error &&
+    !(error instanceof SocketError) &&
+    'code' in error &&
+    states.includes(error.code)
+  ) {
+    return new SocketError(String(error.code), error.message);
+  }
   if (!isShimError(error)) return error;
   const hint =
-    error.errno === EPERM
+    error.errno === EPERM || error.errno === EACCES
       ? 'root, or the capabilities CAP_NET_ADMIN and CAP_SYS_ADMIN, are needed'
       : undefined;
   return new SystemCallError(error.errno, error.syscall, error.path, hint);
@@ -149,21 +230,35 @@ function call<T>(work: (native: Addon) => T): T {
   }
 }
 
-/** Opens a netlink socket inside the namespace whose descriptor is given, else in this process's. */
-export function openSocket(options: {
-  /** NETLINK_ROUTE 0, NETLINK_NETFILTER 12, NETLINK_GENERIC 16, … */
+export interface OpenSocketOptions {
+  /** NETLINK_ROUTE 0, NETLINK_NETFILTER 12, NETLINK_GENERIC 16, … (linux/netlink.h) */
   readonly protocol: number;
+  /** Descriptor of the network namespace to open it in. */
   readonly namespace?: number | undefined;
+  /** The same as a path. */
+  readonly namespacePath?: string | undefined;
   /** Bytes. */
   readonly receiveBuffer?: number | undefined;
   /** Bytes. */
   readonly sendBuffer?: number | undefined;
-}): NativeSocket {
-  const { protocol, namespace = -1, receiveBuffer = 0, sendBuffer = 0 } = options;
-  return call((native) => new native.Socket(protocol, namespace, receiveBuffer, sendBuffer));
 }
 
-/** Runs a call of a NativeSocket, turning what it throws into SystemCallError. */
+/**
+ * Opens a netlink socket inside the namespace that is given, else in this thread's. Throws SystemCallError or
+ * NativeUnavailableError.
+ */
+export function openSocket(options: OpenSocketOptions): KernelSocket {
+  const { protocol, namespacePath, receiveBuffer = 0, sendBuffer = 0 } = options;
+  const opened = namespacePath === undefined ? undefined : openNamespace(namespacePath);
+  try {
+    const namespace = opened ?? options.namespace ?? -1;
+    return call((native) => new native.Socket(protocol, namespace, receiveBuffer, sendBuffer));
+  } finally {
+    if (opened !== undefined) closeNamespace(opened);
+  }
+}
+
+/** Runs a call of a NativeSocket, turning what the shim throws into SystemCallError or SocketError. */
 export function guarded<T>(work: () => T): T {
   try {
     return work();
@@ -174,6 +269,8 @@ export function guarded<T>(work: () => T): T {
 
 /** Opens a namespace file (`/run/netns/blue`, `/proc/1/ns/net`); EINVAL when it is no network namespace. */
 export const openNamespace = (path: string): number => call((native) => native.openNamespace(path));
+/** Closes what `openNamespace` or `createAnonymousNamespace` returned; what a worker forgets is closed at its end. */
+export const closeNamespace = (fd: number): void => call((native) => native.closeNamespace(fd));
 /** A new namespace that lives as long as the returned descriptor, or anything in it, does. */
 export const createAnonymousNamespace = (): number => call((native) => native.createAnonymousNamespace());
 /** Binds a new namespace to an existing file. */
@@ -183,9 +280,12 @@ export const bindNamespace = (fd: number, path: string): void =>
   call((native) => native.bindNamespace(fd, path));
 /** Makes a directory a shared mount, as `ip netns` has /run/netns. */
 export const shareMount = (path: string): void => call((native) => native.shareMount(path));
-/** Detaches what is mounted on a file. */
+/** Detaches what is mounted on a file; does not follow a symbolic link. EINVAL when nothing is mounted there. */
 export const unmount = (path: string): void => call((native) => native.unmount(path));
-/** Calls a function with this thread inside a namespace; it must not be asynchronous. */
+/**
+ * Calls a function with this thread inside a namespace; what goes on asynchronously does so outside. Ends the process
+ * if the thread cannot come back.
+ */
 export const enterNamespace = <T>(fd: number, work: () => T): T =>
   call((native) => native.enterNamespace(fd, work));
 /** Reads a file as a thread inside the namespace sees it (/proc/sys/net). */
@@ -194,7 +294,40 @@ export const writeFileIn = (fd: number, path: string, text: string): void =>
   call((native) => native.writeFileIn(fd, path, text));
 /** flock(2); `LOCK_SH` 1, `LOCK_EX` 2, `LOCK_NB` 4, `LOCK_UN` 8. Without LOCK_NB it holds the thread. */
 export const flock = (fd: number, operation: number): void => call((native) => native.flock(fd, operation));
+
+const LOCK_NB = 4;
+const EAGAIN = 11;
+/** ms */
+const LONGEST_PAUSE = 20;
+
+export interface LockOptions {
+  /** ms; none unless given. */
+  readonly timeout?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * flock(2) that waits without holding any thread: it asks again and again, at most 20 ms apart. Throws
+ * SocketError `ERR_TIMEOUT`, SystemCallError, or the signal's reason.
+ */
+export async function flockAsync(fd: number, operation: number, options: LockOptions = {}): Promise<void> {
+  const { timeout = Number.POSITIVE_INFINITY, signal } = options;
+  const deadline = performance.now() + timeout;
+  for (let pause = 1; ; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
+    signal?.throwIfAborted();
+    try {
+      flock(fd, operation | LOCK_NB);
+      return;
+    } catch (error) {
+      if (!(error instanceof SystemCallError) || error.errno !== EAGAIN) throw error;
+    }
+    const left = deadline - performance.now();
+    if (left <= 0) throw new SocketError('ERR_TIMEOUT', `the lock was not free within ${timeout} ms`);
+    // not all who wait at the same moment
+    await sleep(Math.min(pause * (0.5 + Math.random()), left));
+  }
+}
+
 /** SO_PEERCRED of a connected unix socket. */
 export const peerCredentials = (fd: number): { pid: number; uid: number; gid: number } =>
   call((native) => native.peerCredentials(fd));
-export const closeDescriptor = (fd: number): void => call((native) => native.closeDescriptor(fd));

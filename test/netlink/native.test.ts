@@ -1,14 +1,38 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  closeSync,
+  copyFileSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Worker } from 'node:worker_threads';
 import { test } from 'tap';
-import { exchangeFlags, flock, openSocket, peerCredentials, tableLayout } from '../../host/netlink/native.js';
+import {
+  exchangeCalls,
+  exchangeFlags,
+  flock,
+  flockAsync,
+  guarded,
+  openSocket,
+  peerCredentials,
+  tableLayout,
+} from '../../host/netlink/native.js';
 import { Lab } from '../support/lab.js';
 
 const BUFFER = 64 * 1024;
+const shimUrl = new URL('../../host/netlink/native.js', import.meta.url).href;
 
 /** RTM_GETLINK, dump. */
 function request(sequence = 1): Uint8Array {
@@ -58,7 +82,11 @@ test('sends and receives as one', async (t) => {
   t.equal(table[tableLayout.flags], exchangeFlags.timedOut);
   t.ok(performance.now() - before >= 25);
   const waiting = socket.exchange(none, buffer, table, 10_000);
-  t.throws(() => socket.exchangeSync(none, ...arrays(), 0), { message: 'netlink: Device or resource busy' });
+  t.throws(() => guarded(() => socket.exchangeSync(none, ...arrays(), 0)), {
+    name: 'SocketError',
+    code: 'ERR_SOCKET_BUSY',
+  });
+  t.throws(() => guarded(() => socket.receive(...arrays())), { code: 'ERR_SOCKET_BUSY' });
   socket.interrupt();
   await waiting;
   t.equal(table[tableLayout.flags], exchangeFlags.interrupted);
@@ -67,7 +95,10 @@ test('sends and receives as one', async (t) => {
   await closing;
   t.equal(socket.fd, -1);
   socket.close();
-  t.throws(() => socket.exchangeSync(none, ...arrays(), 0), { message: 'netlink: Bad file descriptor' });
+  t.throws(() => guarded(() => socket.exchangeSync(none, ...arrays(), 0)), {
+    name: 'SocketError',
+    code: 'ERR_CLOSED',
+  });
 });
 
 test('a socket belongs to the namespace it was opened in; this thread stays at home', async (t) => {
@@ -84,7 +115,7 @@ test('a socket belongs to the namespace it was opened in; this thread stays at h
 
 test('options are on, as strace sees them', (t) => {
   const script = `
-    import { openSocket } from ${JSON.stringify(new URL('../../host/netlink/native.js', import.meta.url).href)};
+    import { openSocket } from ${JSON.stringify(shimUrl)};
     openSocket({ protocol: 0, receiveBuffer: 65536 }).close();`;
   const { stderr } = spawnSync(
     'strace',
@@ -115,7 +146,7 @@ test('errors carry code, errno and system call', (t) => {
 test('nothing leaks: neither when closed nor when forgotten', async (t) => {
   const before = netlinkDescriptors().length;
   const script = `
-    import { openSocket } from ${JSON.stringify(new URL('../../host/netlink/native.js', import.meta.url).href)};
+    import { openSocket } from ${JSON.stringify(shimUrl)};
     import { readdirSync } from 'node:fs';
     const count = () => readdirSync('/proc/self/fd').length;
     const before = count();
@@ -145,7 +176,7 @@ test('children inherit no descriptor', (t) => {
 
 test('a worker that ends while it listens takes nothing down', async (t) => {
   const script = `
-    import { openSocket } from ${JSON.stringify(new URL('../../host/netlink/native.js', import.meta.url).href)};
+    import { openSocket } from ${JSON.stringify(shimUrl)};
     import { parentPort } from 'node:worker_threads';
     const socket = openSocket({ protocol: 0 });
     socket.setOption(270, 1, 1);
@@ -154,6 +185,309 @@ test('a worker that ends while it listens takes nothing down', async (t) => {
   const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(script)}`));
   await new Promise((resolve) => worker.once('message', resolve));
   t.equal(await worker.terminate(), 1);
+});
+
+/** Runs a module in a process of its own; what it prints, or how it ended. A process that hangs is ended after 10 s. */
+function program(
+  script: string,
+  ...flags: string[]
+): { stdout: string; stderr: string; status: number | null } {
+  const imports = `import * as shim from ${JSON.stringify(shimUrl)};
+    const arrays = () => [new Uint8Array(65536), new Uint32Array(84)];
+    const none = new Uint8Array(0);`;
+  return spawnSync(process.execPath, [...flags, '--input-type=module', '-e', imports + script], {
+    encoding: 'utf8',
+    timeout: 10_000,
+  });
+}
+
+test('an exchange that waits for ever holds up neither the end of a process nor of a worker', async (t) => {
+  const waits = `const socket = shim.openSocket({ protocol: 0 });
+    const waiting = socket.exchange(none, ...arrays(), -1);`;
+  t.equal(program(`${waits} setTimeout(() => process.exit(7), 20);`).status, 7, 'process.exit');
+  t.equal(program(`${waits} setTimeout(() => { throw new Error(); }, 20);`).status, 1, 'uncaught');
+  const { status, stdout, stderr } = program(`
+    import { Worker, isMainThread } from 'node:worker_threads';
+    import { readdirSync } from 'node:fs';
+    const count = () => readdirSync('/proc/self/fd').length;
+    const script = ${JSON.stringify(`import * as shim from ${JSON.stringify(shimUrl)};
+      import { parentPort } from 'node:worker_threads';
+      const sockets = [0, 1, 2].map(() => shim.openSocket({ protocol: 0 }));
+      for (const socket of sockets) {
+        socket.exchange(new Uint8Array(0), new Uint8Array(65536), new Uint32Array(84), -1);
+      }
+      const listening = shim.openSocket({ protocol: 0 });
+      listening.startReading(() => undefined);
+      shim.createAnonymousNamespace();
+      parentPort.postMessage('waiting');`)};
+    const url = new URL('data:text/javascript,' + encodeURIComponent(script));
+    const turn = async (end) => {
+      const worker = new Worker(url);
+      await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+      await end(worker);
+    };
+    await turn((worker) => worker.terminate());
+    const before = count();
+    for (let i = 0; i < 10; i++) await turn((worker) => worker.terminate());
+    console.log(count() - before);`);
+  t.equal(stdout, '0\n', `terminate; no descriptor is left: ${stderr}`);
+  t.equal(status, 0);
+});
+
+test('a worker that calls process.exit while it waits', (t) => {
+  const { status, stdout } = program(`
+    import { Worker } from 'node:worker_threads';
+    const script = ${JSON.stringify(`import * as shim from ${JSON.stringify(shimUrl)};
+      shim.openSocket({ protocol: 0 }).exchange(new Uint8Array(0), new Uint8Array(65536), new Uint32Array(84), -1);
+      setTimeout(() => process.exit(5), 10);`)};
+    const worker = new Worker(new URL('data:text/javascript,' + encodeURIComponent(script)));
+    worker.once('exit', (code) => console.log(code));`);
+  t.equal(stdout, '5\n');
+  t.equal(status, 0);
+  t.end();
+});
+
+test('what a listener throws is an uncaught exception, and does not turn up elsewhere', (t) => {
+  const { stdout } = program(`
+    process.on('uncaughtException', (error) => console.log('uncaught', error.message));
+    const socket = shim.openSocket({ protocol: 0 });
+    socket.startReading(() => { socket.receive(...arrays()); throw new Error('mine'); });
+    socket.sendSync(Uint8Array.from([20, 0, 0, 0, 16, 0, 5, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]));
+    setTimeout(() => { socket.close(); console.log('closed'); }, 50);`);
+  t.equal(stdout, 'uncaught mine\nclosed\n');
+  t.end();
+});
+
+test('who listens is not collected, and hears what its group is told', async (t) => {
+  const lab = new Lab(t, 'shim');
+  const heard: string[] = [];
+  const groups: number[] = [];
+  (() => {
+    const socket = openSocket({ protocol: 0, namespacePath: lab.path });
+    socket.join(1);
+    const [buffer, table] = arrays();
+    const weak = new WeakRef(socket);
+    socket.startReading(() => {
+      weak.deref()?.receive(buffer, table);
+      heard.push(Buffer.from(buffer).toString('latin1'));
+      groups.push(table[tableLayout.head + tableLayout.groups] as number);
+      if (heard.length === 1) weak.deref()?.leave(1);
+      if (heard.length === 1) lab.run('ip', 'link', 'add', 'unheard', 'type', 'bridge');
+      if (heard.length === 1) setTimeout(() => weak.deref()?.close(), 50);
+    });
+  })();
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  for (let i = 0; i < 5; i++) {
+    collect();
+    await sleep(5);
+  }
+  const before = netlinkDescriptors().length;
+  lab.run('ip', 'link', 'add', 'heard', 'type', 'bridge');
+  await sleep(100);
+  t.match(heard[0], /heard\0/);
+  t.equal(groups[0], 1, 'RTNLGRP_LINK');
+  t.notOk(
+    heard.some((text) => text.includes('unheard')),
+    'left the group',
+  );
+  t.equal(netlinkDescriptors().length, before - 2, 'closed: the socket and its eventfd');
+});
+
+test('a datagram that is too long is cut, and says so; one that has no room waits', (t) => {
+  const lab = new Lab(t, 'shim');
+  for (let i = 0; i < 60; i++) lab.run('ip', 'link', 'add', `link${i}`, 'type', 'bridge');
+  const socket = openSocket({ protocol: 0, namespace: lab.namespace.fd });
+  const small = new Uint8Array(32_768);
+  const [buffer, table] = arrays();
+  // first a receive with much room: the kernel then makes its datagrams as long as that
+  socket.exchangeSync(request(1), new Uint8Array(262_144), table, 1000);
+  while ((table[tableLayout.count] as number) > 0) socket.receive(buffer, table);
+  socket.exchangeSync(request(2), small, table, 1000);
+  t.equal(table[tableLayout.count], 1, 'a second would not have had 32 KiB');
+  const length = table[tableLayout.head + tableLayout.length] as number;
+  const real = table[tableLayout.head + tableLayout.realLength] as number;
+  t.ok(length <= small.length);
+  t.ok(real >= length);
+  let datagrams = 1;
+  for (;;) {
+    socket.receive(buffer, table);
+    const count = table[tableLayout.count] as number;
+    if (count === 0) break;
+    for (let i = 0; i < count; i++) {
+      const at = tableLayout.head + i * tableLayout.entry;
+      t.equal((table[at + tableLayout.offset] as number) % 8, 0);
+    }
+    datagrams += count;
+  }
+  t.ok(datagrams > 1, `${datagrams} datagrams`);
+  const one = new Uint32Array(tableLayout.head + tableLayout.entry);
+  socket.exchangeSync(request(3), buffer, one, 1000);
+  t.equal(one[tableLayout.count], 1, 'a table for one');
+  socket.close();
+  t.end();
+});
+
+test('truncation for certain: a datagram of 40,000 bytes from another socket', (t) => {
+  const to = openSocket({ protocol: 2, receiveBuffer: 1 << 20 });
+  // NETLINK_USERSOCK carries what processes send each other; python is the other one
+  const sender = spawnSync('python3', [
+    '-c',
+    `import socket; s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 2); s.bind((0, 0))
+s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+for n in (40000, 100): s.sendto(bytes([n & 255]) * n, (${to.portId}, 0))
+print(s.getsockname()[0])`,
+  ]);
+  t.equal(sender.status, 0, sender.stderr.toString());
+  const [, table] = arrays();
+  const buffer = new Uint8Array(32_768);
+  to.exchangeSync(none, buffer, table, 1000);
+  const { head, entry } = tableLayout;
+  t.same([...table.slice(0, head + entry)], [1, 0, 0, 0, 0, 32_768, 40_000, Number(sender.stdout), 0]);
+  to.receive(buffer, table);
+  t.equal(table[tableLayout.count], 1, 'the next is whole');
+  t.equal(table[head + tableLayout.realLength], 100);
+  to.close();
+  t.end();
+});
+
+test('an overrun is told after what was received before it', (t) => {
+  const to = openSocket({ protocol: 2, receiveBuffer: 8192 });
+  const sender = spawnSync('python3', [
+    '-c',
+    `import socket; s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 2); s.bind((0, 0)); s.setblocking(False)
+sent = 0
+try:
+  for i in range(1000): s.sendto(bytes(100), (${to.portId}, 0)); sent += 1
+except BlockingIOError: pass
+print(sent)`,
+  ]);
+  const sent = Number(sender.stdout);
+  t.ok(sent > 0 && sent < 1000, 'the buffer is full');
+  const [buffer, table] = [
+    new Uint8Array(262_144),
+    new Uint32Array(tableLayout.head + 1000 * tableLayout.entry),
+  ];
+  to.receive(buffer, table);
+  t.equal(table[tableLayout.count], sent);
+  to.close();
+  const lab = new Lab(t, 'shim');
+  const listener = openSocket({ protocol: 0, namespace: lab.namespace.fd, receiveBuffer: 4096 });
+  listener.join(1);
+  for (let i = 0; i < 20; i++) lab.run('ip', 'link', 'add', `link${i}`, 'type', 'bridge');
+  listener.exchangeSync(none, buffer, table, 1000);
+  const ENOBUFS = 105;
+  t.equal(table[tableLayout.errno], ENOBUFS);
+  t.equal(exchangeCalls[table[tableLayout.call] as number], 'recvmsg');
+  listener.exchangeSync(none, buffer, table, 1000);
+  t.ok((table[tableLayout.count] as number) > 0, 'what came before is there');
+  t.equal(table[tableLayout.errno], 0);
+  listener.close();
+  t.end();
+});
+
+test('a failed send is data, with its system call', async (t) => {
+  const socket = openSocket({ protocol: 0, sendBuffer: 4096 });
+  const [buffer, table] = arrays();
+  const long = new Uint8Array(1 << 20);
+  const EMSGSIZE = 90;
+  await socket.exchange(long, buffer, table, 1000);
+  t.same([...table.slice(0, 4)], [0, EMSGSIZE, 0, exchangeCalls.indexOf('sendmsg')]);
+  t.throws(() => guarded(() => socket.sendSync(long)), { code: 'EMSGSIZE', syscall: 'sendmsg' });
+  socket.sendSync(request(9));
+  socket.receive(buffer, table);
+  t.equal(
+    new DataView(buffer.buffer).getUint32(8, true),
+    9,
+    'sent without waiting; answered with its sequence',
+  );
+  socket.close();
+});
+
+test('wrong arguments are refused before any system call', (t) => {
+  const socket = openSocket({ protocol: 0 });
+  const [buffer, table] = arrays();
+  const wrong = [
+    () => socket.exchangeSync(none, buffer, new Uint8Array(400) as unknown as Uint32Array, 0),
+    () => socket.exchangeSync(none, new Uint16Array(40_000) as unknown as Uint8Array, table, 0),
+    () => socket.exchangeSync(undefined as unknown as Uint8Array, buffer, table, 0),
+    () => socket.exchangeSync(none, buffer, table, '5' as unknown as number),
+    () => socket.exchangeSync(none, new Uint8Array(32_767), table, 0),
+    () => socket.exchangeSync(none, buffer, new Uint32Array(8), 0),
+    () => socket.receive(buffer, undefined as unknown as Uint32Array),
+    () => socket.startReading(undefined as unknown as () => void),
+  ];
+  for (const call of wrong) t.throws(call, { name: 'TypeError' });
+  socket.close();
+  t.end();
+});
+
+test('a kernel that lacks an option is used without it', (t) => {
+  const { stderr, stdout } = spawnSync(
+    'strace',
+    [
+      ...['-f', '-qq', '-e', 'trace=setsockopt', '-e', 'inject=setsockopt:error=ENOPROTOOPT'],
+      ...[process.execPath, '--input-type=module', '-e'],
+      `import { openSocket } from ${JSON.stringify(shimUrl)}; console.log(JSON.stringify(openSocket({ protocol: 0 }).options))`,
+    ],
+    { encoding: 'utf8' },
+  );
+  t.same(JSON.parse(stdout), { extendedAck: false, cappedAck: false, strictChecks: false }, stderr);
+  const socket = openSocket({ protocol: 0 });
+  t.same(socket.options, { extendedAck: true, cappedAck: true, strictChecks: true });
+  const NETLINK_EXT_ACK = 11;
+  t.equal(socket.getOption(270, NETLINK_EXT_ACK), 1, 'as the kernel says');
+  socket.close();
+  t.end();
+});
+
+test('no thread can be made: an error, not the end', (t) => {
+  // the user's limit of processes is set when all of Node's threads run; root has none, so another user is needed
+  const root = fileURLToPath(new URL('../../../', import.meta.url));
+  const addon = `${root}prebuilds/linux-${process.arch}/netloom.node`;
+  const copy = mkdtempSync(join(tmpdir(), 'nl-limit-'));
+  t.teardown(() => rmSync(copy, { recursive: true }));
+  copyFileSync(addon, join(copy, 'netloom.node'));
+  chmodSync(copy, 0o755);
+  const script = `
+    const native = require('${copy}/netloom.node');
+    require('child_process').execFileSync('prlimit', ['--pid', String(process.pid), '--nproc=1']);
+    try { native.createAnonymousNamespace(); } catch (error) { console.log(error.errno, error.syscall); }`;
+  const user = 1_234_567;
+  const { stdout, stderr } = spawnSync(process.execPath, ['-e', script], {
+    encoding: 'utf8',
+    uid: user,
+    gid: user,
+  });
+  t.equal(stdout, '11 pthread_create\n', stderr);
+  t.end();
+});
+
+test('without the addon: what was looked for, and how to build it', (t) => {
+  const script = `try { shim.openSocket({ protocol: 0 }); } catch (error) { console.log(JSON.stringify({ ...error, message: error.message, available: shim.nativeAvailable() })); }`;
+  const ran = spawnSync(
+    process.execPath,
+    ['--input-type=module', '-e', `import * as shim from ${JSON.stringify(shimUrl)}; ${script}`],
+    { encoding: 'utf8', env: { ...process.env, NETLOOM_ADDON: '/no/such/netloom.node' } },
+  );
+  const error = JSON.parse(ran.stdout) as Record<string, unknown>;
+  t.match(error, {
+    code: 'ERR_NATIVE_UNAVAILABLE',
+    paths: ['/no/such/netloom.node'],
+    message:
+      /there is no native addon; looked for \/no\/such\/netloom.node; to build it, run: npx node-gyp rebuild -C \/.*bindings/,
+    available: false,
+  });
+  const broken = spawnSync(
+    process.execPath,
+    ['--input-type=module', '-e', `import * as shim from ${JSON.stringify(shimUrl)}; ${script}`],
+    { encoding: 'utf8', env: { ...process.env, NETLOOM_ADDON: '/etc/passwd' } },
+  );
+  t.match(JSON.parse(broken.stdout), {
+    code: 'ERR_NATIVE_UNAVAILABLE',
+    message: /cannot be loaded \(.*invalid ELF header/,
+  });
+  t.end();
 });
 
 test('flock keeps others out', (t) => {
@@ -171,6 +505,31 @@ test('flock keeps others out', (t) => {
   closeSync(fd);
   closeSync(other);
   t.end();
+});
+
+test('flockAsync waits without holding the thread', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'nl-lock-'));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  const path = join(directory, 'lock');
+  writeFileSync(path, '');
+  const fd = openSync(path, 'r');
+  t.teardown(() => closeSync(fd));
+  // util-linux holds the lock
+  const holder = spawn('flock', [path, 'sh', '-c', 'echo held; read line'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  await new Promise((resolve) => holder.stdout.once('data', resolve));
+  await t.rejects(flockAsync(fd, 2, { timeout: 50 }), { name: 'SocketError', code: 'ERR_TIMEOUT' });
+  await t.rejects(flockAsync(fd, 2, { signal: AbortSignal.timeout(30) }), { name: 'TimeoutError' });
+  await t.rejects(flockAsync(9999, 2), { code: 'EBADF', syscall: 'flock' });
+  let ticks = 0;
+  const timer = setInterval(() => ticks++, 5);
+  const waiting = flockAsync(fd, 2);
+  setTimeout(() => holder.stdin.end('\n'), 60);
+  await waiting;
+  clearInterval(timer);
+  t.ok(ticks > 3, 'the event loop went on');
+  t.equal(spawnSync('flock', ['-n', path, 'true']).status, 1, 'held');
 });
 
 test('who is at the other end', async (t) => {
