@@ -1,5 +1,4 @@
 import { nlmsgerr, nlmsghdr } from '../schema/control.js';
-import type { Protocol } from '../schema/definition.js';
 import { controlTypes, MESSAGE_HEADER_LENGTH } from './constants.js';
 import { RECORD_SIZE, SHAPE_NODES, SHAPE_SIZE, STATUS_TRUNCATED } from './layout.js';
 import { structReader } from './leaves.js';

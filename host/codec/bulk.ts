@@ -127,14 +127,15 @@ export function encodeColumns<M extends Message>(
     if ('way' in place) placeholder(attributes, place.way, width);
     return { name, column, place, type, width };
   });
-  let count: number | undefined;
-  for (const { name, column, width } of places) {
-    const values = 'width' in column ? column.values : column;
-    const rows = values.byteLength / width;
-    if (!Number.isInteger(rows) || (count ??= rows) !== rows) {
-      throw new EncodeError('ERR_INVALID_VALUE', name, `expected values for ${count} messages, got ${rows}`);
-    }
-  }
+  const rows = places.map(
+    ({ column, width }) => ('width' in column ? column.values : column).byteLength / width,
+  );
+  const count = rows[0] ?? 0;
+  rows.forEach((own, i) => {
+    if (Number.isInteger(own) && own === count) return;
+    const { name } = places[i] as (typeof places)[number];
+    throw new EncodeError('ERR_INVALID_VALUE', name, `expected values for ${count} messages, got ${own}`);
+  });
   const { machine } = owner;
   const length = encodeInto(owner, compiled, { ...(input as AnyMessageInput), header, attributes }, 0);
   const template = machine.memory.u8.slice(machine.output.address, machine.output.address + length);
@@ -146,7 +147,7 @@ export function encodeColumns<M extends Message>(
         : place.offset;
     return { offset, width, bytes: bytesOf(values), bigEndian: type.kind === 'integer' && type.bigEndian };
   });
-  return replicate(owner, template, count ?? 0, patches, firstSequence);
+  return replicate(owner, template, count, patches, firstSequence);
 }
 
 /** Has the module make the copies. */

@@ -84,7 +84,7 @@ function parseIpv4Into(text: string, out: Uint8Array, at: number): boolean {
       octet = -1;
     } else if (character >= 0x30 && character <= 0x39) {
       if (octet === 0) return false;
-      octet = (octet < 0 ? 0 : octet) * 10 + character - 0x30;
+      octet = Math.max(octet, 0) * 10 + character - 0x30;
       if (octet > 255) return false;
     } else return false;
   }

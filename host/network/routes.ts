@@ -6,8 +6,8 @@ import { route } from '../schema/route.js';
 import type { Command, Context, Device } from './context.js';
 import { command, Table, verbFlags } from './table.js';
 import {
-  families,
   type FamilyName,
+  families,
   familyName,
   familyNumber,
   familyOf,
@@ -113,7 +113,17 @@ const ONLINK = 4;
 /** What a build works on: always the same keys in the same order, which makes a hundred thousand of them quick. */
 interface Parts {
   family: number;
-  header: { family: number; dstLen: number; srcLen: number; tos: number; table: number; protocol: unknown; scope: unknown; type: unknown; flags: number };
+  header: {
+    family: number;
+    dstLen: number;
+    srcLen: number;
+    tos: number;
+    table: number;
+    protocol: unknown;
+    scope: unknown;
+    type: unknown;
+    flags: number;
+  };
   attributes: Record<string, unknown>;
 }
 
@@ -135,7 +145,10 @@ function hopOf(hop: HopInput, family: number, context: Context): object {
 function familyOfInput(input: RouteInput): number {
   if (input.family !== undefined) return familyNumber(input.family);
   const { dst } = input;
-  const text = dst !== undefined && dst !== 'default' ? dst : (input.src ?? input.prefsrc ?? input.gateway ?? input.hops?.[0]?.gateway);
+  const text =
+    dst !== undefined && dst !== 'default'
+      ? dst
+      : (input.src ?? input.prefsrc ?? input.gateway ?? input.hops?.[0]?.gateway);
   return text?.includes(':') ? families.inet6 : families.inet;
 }
 
@@ -147,7 +160,10 @@ function take(parts: Parts, key: string, value: unknown, context: Context): void
       if (value === 'default') return;
       const prefix = parsePrefix(value as string, 'dst');
       if (prefix.family !== family) {
-        throw new NetworkError('ERR_INVALID_INPUT', `dst: ${String(value)} is of another family than the route`);
+        throw new NetworkError(
+          'ERR_INVALID_INPUT',
+          `dst: ${String(value)} is of another family than the route`,
+        );
       }
       header.dstLen = prefix.length;
       if (prefix.length > 0) attributes.dst = prefix.address;
@@ -193,7 +209,12 @@ function take(parts: Parts, key: string, value: unknown, context: Context): void
   }
 }
 
-function build(message: typeof newroute | typeof delroute, flags: number, input: RouteInput, context: Context): Command {
+function build(
+  message: typeof newroute | typeof delroute,
+  flags: number,
+  input: RouteInput,
+  context: Context,
+): Command {
   const family = familyOfInput(input);
   const adding = message === newroute;
   const header: Parts['header'] = {

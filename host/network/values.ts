@@ -39,7 +39,10 @@ export function parsePrefix(text: string, key: string): Prefix {
     const length = slash < 0 ? bits : wholeNumber(text, slash + 1);
     if (length <= bits) return { family: bits === 32 ? families.inet : families.inet6, address, length };
   }
-  throw new NetworkError('ERR_INVALID_INPUT', `${key}: expected an address or prefix like 10.62.0.0/16, got '${text}'`);
+  throw new NetworkError(
+    'ERR_INVALID_INPUT',
+    `${key}: expected an address or prefix like 10.62.0.0/16, got '${text}'`,
+  );
 }
 
 /** The number at the end of a text, of one to three digits; else Infinity. */

@@ -241,7 +241,11 @@ export function enumeration<const N extends Names>(
 export function flags<const N extends Names>(
   base: Type<number, number, IntegerType>,
   names: N,
-): Type<readonly ((keyof N & string) | number)[], readonly ((keyof N & string) | number)[] | number, IntegerType> {
+): Type<
+  readonly ((keyof N & string) | number)[],
+  readonly ((keyof N & string) | number)[] | number,
+  IntegerType
+> {
   return { ...base, as: 'flags', names } as IntegerType;
 }
 type FlagNames<N> = readonly ((keyof N & string) | number)[];

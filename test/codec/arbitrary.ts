@@ -52,7 +52,7 @@ function structOf(struct: Struct): Arbitrary<Record<string, unknown>> | undefine
   const fields: Record<string, Arbitrary<unknown>> = {};
   for (const [name, type] of Object.entries(struct.fields)) {
     if (name.startsWith('pad')) continue;
-    const value = valueOf(type, MAXIMUM_DEPTH);
+    const value = arbitraryOf(type, MAXIMUM_DEPTH);
     if (value === undefined) return undefined;
     fields[name] = value;
   }
@@ -60,7 +60,7 @@ function structOf(struct: Struct): Arbitrary<Record<string, unknown>> | undefine
 }
 
 /** Nothing for types whose values do not stand alone. */
-function valueOf(type: TypeData, depth: number): Arbitrary<unknown> | undefined {
+function arbitraryOf(type: TypeData, depth: number): Arbitrary<unknown> | undefined {
   switch (type.kind) {
     case 'integer':
       return integerOf(type);
@@ -83,11 +83,11 @@ function valueOf(type: TypeData, depth: number): Arbitrary<unknown> | undefined 
     case 'nest':
       return depth <= 0 ? undefined : setArbitrary(setOf(type.set), depth - 1);
     case 'indexed': {
-      const element = valueOf(type.element, depth - 1);
+      const element = arbitraryOf(type.element, depth - 1);
       return element === undefined ? undefined : fc.array(element, { maxLength: 3 });
     }
     case 'array': {
-      const element = valueOf(type.element, depth);
+      const element = arbitraryOf(type.element, depth);
       return element === undefined ? undefined : fc.array(element, { maxLength: 4 });
     }
     default:
@@ -100,7 +100,7 @@ export function setArbitrary(set: AttributeSet, depth = 3): Arbitrary<Record<str
   const fields: Record<string, Arbitrary<unknown>> = {};
   for (const [name, [, type]] of Object.entries(set.attributes)) {
     const list = type.kind === 'list';
-    const value = valueOf(list ? type.element : type, depth);
+    const value = arbitraryOf(list ? type.element : type, depth);
     if (value !== undefined) fields[name] = list ? fc.array(value, { minLength: 1, maxLength: 3 }) : value;
   }
   return fc.record(fields, { requiredKeys: [], noNullPrototype: true });
