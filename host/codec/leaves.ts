@@ -26,7 +26,7 @@ function compile(type: TypeData): LeafReader {
       return (source, at, length) =>
         length === 8 ? wide(source, at, type.signed) : word(source, at, type.signed);
     case 'string':
-      return readString;
+      return type.length === undefined ? readString : readChars;
     case 'flag':
       return () => true;
     case 'bitfield32': {
@@ -68,6 +68,12 @@ const readString: LeafReader = (source, at, length) => {
     text += String.fromCharCode(byte);
   }
   return text;
+};
+
+/** Text in a field of its own length: what is behind the first NUL does not count. */
+const readChars: LeafReader = (source, at, length) => {
+  const end = source.u8.indexOf(0, at);
+  return readString(source, at, end < 0 || end > at + length ? length : end - at);
 };
 
 function word(source: Source, at: number, signed: boolean): number {

@@ -2,7 +2,7 @@ import type { Struct, TypeData } from '../schema/definition.js';
 import { EncodeError } from './errors.js';
 import { layoutOf } from './leaves.js';
 import type { Source } from './machine.js';
-import { bytesValue, flagsValue, integerValue, invalid, shown, wideValue } from './values.js';
+import { bytesValue, flagsValue, integerValue, invalid, shown, textValue, wideValue } from './values.js';
 
 /** Writes a value of fixed size at an address whose bytes are zero. */
 type Place = (source: Source, at: number, value: unknown) => void;
@@ -103,9 +103,19 @@ export function placer(type: TypeData): Place {
         source.view.setUint32(at, flagsValue(type.names ?? {}, given.value ?? 0), true);
         source.view.setUint32(at + 4, flagsValue(type.names ?? {}, given.selector ?? 0), true);
       };
+    case 'string': {
+      const { length } = type;
+      if (length === undefined) break;
+      return (source, at, value) => {
+        const bytes = textValue(value).subarray(0, -1);
+        if (bytes.length > length)
+          throw invalid(`expected a string of at most ${length} bytes, got ${bytes.length}`);
+        source.u8.set(bytes, at);
+      };
+    }
     case 'binary':
       return (source, at, value) => source.u8.set(bytesValue(type, value), at);
     default:
-      throw new TypeError(`a struct's field cannot be of kind ${type.kind}`);
   }
+  throw new TypeError(`a struct's field cannot be of kind ${type.kind}`);
 }

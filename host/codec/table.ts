@@ -58,6 +58,7 @@ export function fixedSize(type: TypeData): number {
     case 'bitfield32':
       return 8;
     case 'binary':
+    case 'string':
       return type.length ?? 0;
     case 'struct':
       return structSize(type.struct);

@@ -34,6 +34,8 @@ export interface AutoIntegerType {
 }
 export interface StringType {
   readonly kind: 'string';
+  /** Bytes of a text field of a struct. */
+  readonly length?: number;
 }
 export interface FlagType {
   readonly kind: 'flag';
@@ -220,6 +222,10 @@ export const ipv6 = { kind: 'binary', format: 'ip', length: 16 } as Type<
 /** Exactly `length` bytes; as a struct's field, that many bytes of it (text fields of a struct are `chars`). */
 export function bytes(length: number): Type<Uint8Array, Uint8Array, BinaryType> {
   return { kind: 'binary', length };
+}
+/** A struct's field of `length` bytes that holds text, filled up with NULs. */
+export function chars(length: number): Type<string, string, StringType> {
+  return { kind: 'string', length };
 }
 /** Exactly `length` bytes of a hardware address. */
 export function macOf(length: number): Type<string, string | Uint8Array, BinaryType> {

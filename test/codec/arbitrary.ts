@@ -69,6 +69,7 @@ function arbitraryOf(type: TypeData, depth: number): Arbitrary<unknown> | undefi
         ? fc.bigInt({ min: -(2n ** 40n), max: 2n ** 40n }).map(safe)
         : fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }).map(safe);
     case 'string':
+      if (type.length !== undefined) return fc.string({ maxLength: type.length - 1, unit: 'grapheme-ascii' });
       return fc.string({ maxLength: 40, unit: 'grapheme' }).filter((text) => !text.includes('\0'));
     case 'flag':
       return fc.constant(true);
