@@ -3,6 +3,7 @@ import {
   attributeSet,
   be16,
   family,
+  flag,
   flags,
   ip,
   mac,
@@ -54,6 +55,9 @@ export const ndmsg = struct('ndmsg', {
 /** struct nda_cacheinfo: ages in hundredths of a second. */
 export const ndaCacheinfo = struct('nda-cacheinfo', { confirmed: u32, used: u32, updated: u32, refcnt: u32 });
 
+/** NFEA_*; bits of `activityNotify`: 1 to be told, 2 inactive. */
+export const fdbExtAttributes = attributeSet('fdb-ext', { activityNotify: [1, u8], dontRefresh: [2, flag] });
+
 /** NDA_*; for the forwarding database `lladdr` is the address forwarded to, `dst` the VXLAN peer. */
 export const neighbourAttributes = attributeSet('neighbour', {
   dst: [1, ip],
@@ -69,7 +73,7 @@ export const neighbourAttributes = attributeSet('neighbour', {
   srcVni: [11, u32],
   protocol: [12, u8],
   nhId: [13, u32],
-  fdbExtAttrs: [14, nest(attributeSet('fdb-ext', { activityNotify: [1, u8], dontRefresh: [2, u8] }))],
+  fdbExtAttrs: [14, nest(fdbExtAttributes)],
   flagsExt: [15, flags(u32, neighbourExtFlags)],
   ndmStateMask: [16, u16],
   ndmFlagsMask: [17, u8],

@@ -3,12 +3,12 @@
 import {
   array,
   attributeSet,
-  binary,
   enumeration,
   family,
   flag,
   flags,
   ip,
+  list,
   nest,
   pad,
   struct,
@@ -17,8 +17,10 @@ import {
   u16,
   u32,
   u64,
+  uint,
 } from './definition.js';
-import { encapTypes, routeFlags, routeProtocols, routeScopes } from './route.js';
+import { encapsulation } from './encapsulation.js';
+import { routeFlags, routeProtocols, routeScopes } from './route.js';
 
 /** struct nhmsg */
 export const nhmsg = struct('nhmsg', {
@@ -45,6 +47,21 @@ export const resilientBucket = attributeSet('res-bucket', {
   nhId: [3, u32],
 });
 
+/** NHA_GROUP_STATS_ENTRY_* */
+export const groupStatsEntry = attributeSet('group-stats-entry', {
+  id: [1, u32],
+  packets: [2, uint],
+  packetsHw: [3, uint],
+});
+/** NHA_GROUP_STATS_* */
+export const groupStats = attributeSet('group-stats', { entry: [1, list(nest(groupStatsEntry))] });
+/** NHA_OP_FLAG_*: what a dump is to contain; in answers, whether `weightHigh` means something. */
+export const nexthopOperationFlags = {
+  'dump-stats': 0x1,
+  'dump-hw-stats': 0x2,
+  'resp-grp-resvd-0': 0x80000000,
+} as const;
+
 /** NHA_* */
 export const nexthopAttributes = attributeSet('nexthop', {
   id: [1, u32],
@@ -53,15 +70,14 @@ export const nexthopAttributes = attributeSet('nexthop', {
   blackhole: [4, flag],
   oif: [5, u32],
   gateway: [6, ip],
-  encapType: [7, enumeration(u16, encapTypes)],
-  encap: [8, binary],
+  ...encapsulation(7, 8),
   groups: [9, flag],
   master: [10, u32],
   fdb: [11, flag],
   resGroup: [12, nest(resilientGroup)],
   resBucket: [13, nest(resilientBucket)],
-  opFlags: [14, u32],
-  groupStats: [15, binary],
+  opFlags: [14, flags(u32, nexthopOperationFlags)],
+  groupStats: [15, nest(groupStats)],
   hwStatsEnable: [16, u32],
   hwStatsUsed: [17, u32],
 });

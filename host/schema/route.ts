@@ -1,4 +1,4 @@
-/** Routes: RTM_NEWROUTE and its kin. linux/rtnetlink.h, linux/lwtunnel.h */
+/** Routes: RTM_NEWROUTE and its kin. linux/rtnetlink.h */
 import {
   type AcceptedSet,
   type AttributeSet,
@@ -6,9 +6,7 @@ import {
   attributeSet,
   be16,
   be32,
-  be64,
   binary,
-  choice,
   type DecodedSet,
   enumeration,
   family,
@@ -23,7 +21,11 @@ import {
   u8,
   u16,
   u32,
+  u64,
 } from './definition.js';
+import { encapsulation } from './encapsulation.js';
+
+export { encapTypes } from './encapsulation.js';
 
 /** RTN_* */
 export const routeTypes = {
@@ -88,7 +90,8 @@ export const routeFlags = {
   'rt-trap': 0x8000,
   'rt-offload-failed': 0x20000000,
 } as const;
-const nexthopFlags = {
+/** RTNH_F_* */
+export const nexthopFlags = {
   dead: 1,
   pervasive: 2,
   onlink: 4,
@@ -152,81 +155,22 @@ export const rtaCacheinfo = struct('rta-cacheinfo', {
   tsage: u32,
 });
 
+/** struct rta_mfc_stats: what a multicast forwarding cache entry has seen. */
+export const rtaMfcStats = struct('rta-mfc-stats', { packets: u64, bytes: u64, wrongIf: u64 });
+
 /** struct rtvia: a gateway of another address family than the route's. */
 export const rtvia = struct('rtvia', { family: u16, addr: binary });
 
-/** LWTUNNEL_ENCAP_* */
-export const encapTypes = {
-  none: 0,
-  mpls: 1,
-  ip: 2,
-  ila: 3,
-  ip6: 4,
-  seg6: 5,
-  bpf: 6,
-  'seg6-local': 7,
-  rpl: 8,
-  ioam6: 9,
-  xfrm: 10,
-} as const;
-
-const mplsEncap = attributeSet('encap-mpls', { dst: [1, array(be32)], ttl: [2, u8] });
-const ipEncap = attributeSet('encap-ip', {
-  id: [1, be64],
-  dst: [2, ip],
-  src: [3, ip],
-  ttl: [4, u8],
-  tos: [5, u8],
-  flags: [6, be16],
-  opts: [8, binary],
-});
-const seg6Encap = attributeSet('encap-seg6', { srh: [1, binary] });
-const seg6LocalEncap = attributeSet('encap-seg6-local', {
-  action: [1, u32],
-  srh: [2, binary],
-  table: [3, u32],
-  nh4: [4, ip],
-  nh6: [5, ip],
-  iif: [6, u32],
-  oif: [7, u32],
-  bpf: [8, binary],
-  vrftable: [9, u32],
-});
-const bpfProgram = attributeSet('encap-bpf-program', { fd: [1, u32], name: [2, string] });
-const bpfEncap = attributeSet('encap-bpf', {
-  in: [1, nest(bpfProgram)],
-  out: [2, nest(bpfProgram)],
-  xmit: [3, nest(bpfProgram)],
-  xmitHeadroom: [4, u32],
-});
-const xfrmEncap = attributeSet('encap-xfrm', { ifId: [1, u32], link: [2, u32] });
-
-/** Attributes of one next hop, of a route or inside `multipath`. */
-const encapsulation = {
-  encapType: [21, enumeration(u16, encapTypes)],
-  encap: [
-    22,
-    choice('encapType', {
-      mpls: nest(mplsEncap),
-      ip: nest(ipEncap),
-      ip6: nest(ipEncap),
-      seg6: nest(seg6Encap),
-      'seg6-local': nest(seg6LocalEncap),
-      bpf: nest(bpfEncap),
-      xfrm: nest(xfrmEncap),
-    }),
-  ],
-} as const;
-
-const nexthopAttributes = attributeSet('multipath', {
+/** Attributes of one next hop inside `multipath`. */
+export const nexthopAttributes = attributeSet('multipath', {
   gateway: [5, ip],
   flow: [11, u32],
   via: [18, structure(rtvia)],
-  newdst: [19, ip],
-  ...encapsulation,
+  newdst: [19, array(be32)],
+  ...encapsulation(21, 22),
 });
 
-/** RTA_* */
+/** RTA_*; `newdst` is a stack of MPLS labels, as RFC 3032 codes them. */
 export const routeAttributes = attributeSet('route', {
   dst: [1, ip],
   src: [2, ip],
@@ -247,11 +191,11 @@ export const routeAttributes = attributeSet('route', {
   cacheinfo: [12, structure(rtaCacheinfo)],
   table: [15, u32],
   mark: [16, u32],
-  mfcStats: [17, binary],
+  mfcStats: [17, structure(rtaMfcStats)],
   via: [18, structure(rtvia)],
-  newdst: [19, ip],
+  newdst: [19, array(be32)],
   pref: [20, enumeration(u8, { medium: 0, high: 1, low: 3 })],
-  ...encapsulation,
+  ...encapsulation(21, 22),
   expires: [23, u32],
   uid: [25, u32],
   ttlPropagate: [26, u8],

@@ -15,10 +15,16 @@ import { linkinfoAttributes } from './linkinfo.js';
 import { ifinfomsg, rtnlLinkStats64 } from './message.js';
 import { linkSettings } from './settings.js';
 
-export const linkAttributes = attributeSet('link', {
+const attributes = attributeSet('link', {
   ...linkSettings.attributes,
   linkinfo: [18, nest(linkinfoAttributes)],
 });
+
+type Attributes = typeof attributes;
+/** Named, so that declarations refer to it instead of repeating it. */
+export interface LinkAttributes extends Attributes {}
+/** IFLA_* */
+export const linkAttributes: LinkAttributes = attributes;
 
 export const hwSInfoOneAttributes = attributeSet('hw-s-info-one', {
   request: [1, u8],

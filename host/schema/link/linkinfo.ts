@@ -16,7 +16,9 @@ import {
 } from '../definition.js';
 import { bondAttributes, bondPortAttributes } from './kinds/bond.js';
 import { bridgeAttributes, bridgePortAttributes } from './kinds/bridge.js';
+import { canAttributes } from './kinds/can.js';
 import {
+  batadvAttributes,
   hsrAttributes,
   ipvlanAttributes,
   macvlanAttributes,
@@ -28,6 +30,7 @@ import {
 import {
   geneveAttributes,
   greAttributes,
+  ip6tnlAttributes,
   iptunAttributes,
   vtiAttributes,
   xfrmAttributes,
@@ -45,7 +48,7 @@ const peerOf = embedded<typeof ifinfomsg, DecodedSet<typeof linkSettings>, Accep
   (): AttributeSet => linkSettings,
 );
 
-/** VETH_INFO_*, linux/veth.h */
+/** VETH_INFO_*, linux/veth.h; VXCAN_INFO_* have the same numbers. */
 export const vethAttributes = attributeSet('veth', { peer: [1, peerOf] });
 
 /** NETKIT_*: what happens to packets while no program is attached. */
@@ -74,8 +77,10 @@ export const linkinfoAttributes = attributeSet('linkinfo', {
   data: [
     2,
     choice('kind', {
+      batadv: nest(batadvAttributes),
       bond: nest(bondAttributes),
       bridge: nest(bridgeAttributes),
+      can: nest(canAttributes),
       dummy: nest(nothing),
       erspan: nest(greAttributes),
       geneve: nest(geneveAttributes),
@@ -86,7 +91,7 @@ export const linkinfoAttributes = attributeSet('linkinfo', {
       ip6erspan: nest(greAttributes),
       ip6gre: nest(greAttributes),
       ip6gretap: nest(greAttributes),
-      ip6tnl: nest(iptunAttributes),
+      ip6tnl: nest(ip6tnlAttributes),
       ipip: nest(iptunAttributes),
       ipvlan: nest(ipvlanAttributes),
       ipvtap: nest(ipvlanAttributes),
@@ -101,6 +106,7 @@ export const linkinfoAttributes = attributeSet('linkinfo', {
       vrf: nest(vrfAttributes),
       vti: nest(vtiAttributes),
       vti6: nest(vtiAttributes),
+      vxcan: nest(vethAttributes),
       vxlan: nest(vxlanAttributes),
       wireguard: nest(nothing),
       xfrm: nest(xfrmAttributes),

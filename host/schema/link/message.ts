@@ -98,4 +98,5 @@ export const rtnlLinkIfmap = struct('rtnl-link-ifmap', {
   irq: u16,
   dma: u8,
   port: u8,
+  pad0: pad(4),
 });

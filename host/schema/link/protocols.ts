@@ -15,6 +15,7 @@ import {
   u32,
   u64,
 } from '../definition.js';
+import { bridgePortStates } from './kinds/bridge.js';
 
 /** struct ipv4-devconf */
 export const ipv4Devconf = struct('ipv4-devconf', {
@@ -227,6 +228,16 @@ export const bridgeVlanTunnelAttributes = attributeSet('bridge-vlan-tunnel', {
   flags: [3, flags(u16, bridgeVlanInfoFlags)],
 });
 
+/** IFLA_BRIDGE_MST_ENTRY_*: the spanning tree state of a port in one instance. */
+export const bridgeMstEntryAttributes = attributeSet('bridge-mst-entry', {
+  msti: [1, u16],
+  state: [2, enumeration(u8, bridgePortStates)],
+});
+/** IFLA_BRIDGE_MST_* */
+export const bridgeMstAttributes = attributeSet('bridge-mst', {
+  entry: [1, list(nest(bridgeMstEntryAttributes))],
+});
+
 /** IFLA_BRIDGE_*: the AF_SPEC of messages whose family is AF_BRIDGE. */
 export const bridgeAfSpecAttributes = attributeSet('bridge-af-spec', {
   flags: [0, flags(u16, bridgeFlags)],
@@ -235,5 +246,5 @@ export const bridgeAfSpecAttributes = attributeSet('bridge-af-spec', {
   vlanTunnelInfo: [3, list(nest(bridgeVlanTunnelAttributes))],
   mrp: [4, binary],
   cfm: [5, binary],
-  mst: [6, binary],
+  mst: [6, nest(bridgeMstAttributes)],
 });

@@ -19,7 +19,7 @@ import {
 import { bridgePortAttributes } from './kinds/bridge.js';
 import { rtnlLinkIfmap, rtnlLinkStats, rtnlLinkStats64 } from './message.js';
 import { afSpecAttributes, bridgeAfSpecAttributes, inet6Attributes } from './protocols.js';
-import { vfinfoListAttributes } from './virtual-functions.js';
+import { portAttributes, vfinfoListAttributes, vfPortsAttributes } from './virtual-functions.js';
 
 /** RFC 2863, linux/if.h */
 export const operationalStates = {
@@ -72,8 +72,7 @@ export const linkDpllPinAttributes = attributeSet('link-dpll-pin', {
   id: [1, u32],
 });
 
-/** Every attribute of a link message but `linkinfo`, which refers to them again. */
-export const linkSettings = attributeSet('link', {
+const settings = attributeSet('link', {
   address: [1, mac],
   broadcast: [2, mac],
   ifname: [3, string],
@@ -93,6 +92,8 @@ export const linkSettings = attributeSet('link', {
   numVf: [21, u32],
   vfinfoList: [22, nest(vfinfoListAttributes)],
   stats64: [23, structure(rtnlLinkStats64)],
+  vfPorts: [24, nest(vfPortsAttributes)],
+  portSelf: [25, nest(portAttributes)],
   afSpec: [26, choice('header.family', { '7': nest(bridgeAfSpecAttributes) }, nest(afSpecAttributes))],
   group: [27, u32],
   netNsFd: [28, u32],
@@ -137,3 +138,9 @@ export const linkSettings = attributeSet('link', {
   headroom: [68, u16],
   tailroom: [69, u16],
 });
+
+type Settings = typeof settings;
+/** Named, so that declarations refer to it instead of repeating it. */
+export interface LinkSettings extends Settings {}
+/** Every attribute of a link message but `linkinfo`, which refers to them again. */
+export const linkSettings: LinkSettings = settings;

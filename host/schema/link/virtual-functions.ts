@@ -2,14 +2,18 @@
 import {
   attributeSet,
   be16,
+  binary,
   bytes,
   enumeration,
   list,
   mac,
   nest,
   pad,
+  string,
   struct,
   structure,
+  u8,
+  u16,
   u32,
   u64,
 } from '../definition.js';
@@ -84,6 +88,7 @@ export const iflaVfTrust = struct('ifla-vf-trust', {
 /** struct ifla-vf-guid */
 export const iflaVfGuid = struct('ifla-vf-guid', {
   vf: u32,
+  pad0: pad(4),
   guid: u64,
 });
 
@@ -119,3 +124,16 @@ export const vfinfoAttributes = attributeSet('vfinfo', {
 export const vfinfoListAttributes = attributeSet('vfinfo-list', {
   info: [1, list(nest(vfinfoAttributes))],
 });
+
+/** IFLA_PORT_*: the virtual port that a function (or the device) is in, IEEE 802.1Qbg. */
+export const portAttributes = attributeSet('port', {
+  vf: [1, u32],
+  profile: [2, string],
+  vsiType: [3, binary],
+  instanceUuid: [4, bytes(16)],
+  hostUuid: [5, bytes(16)],
+  request: [6, u8],
+  response: [7, u16],
+});
+/** IFLA_VF_PORT_* */
+export const vfPortsAttributes = attributeSet('vf-ports', { port: [1, list(nest(portAttributes))] });

@@ -1,5 +1,17 @@
 /** Bonds and their ports. Times in ms. linux/if_link.h, linux/if_bonding.h */
-import { attributeSet, enumeration, indexed, ipv4, ipv6, mac, nest, u8, u16, u32 } from '../../definition.js';
+import {
+  attributeSet,
+  enumeration,
+  indexed,
+  ipv4,
+  ipv6,
+  mac,
+  nest,
+  s32,
+  u8,
+  u16,
+  u32,
+} from '../../definition.js';
 
 export const bondModes = {
   'balance-rr': 0,
@@ -60,6 +72,7 @@ export const bondAttributes = attributeSet('bond', {
   missedMax: [30, u8],
   nsIp6Target: [31, indexed(ipv6, 0)],
   coupledControl: [32, u8],
+  broadcastNeigh: [33, u8],
 });
 
 export const bondPortAttributes = attributeSet('bond-slave', {
@@ -71,5 +84,6 @@ export const bondPortAttributes = attributeSet('bond-slave', {
   adAggregatorId: [6, u16],
   adActorOperPortState: [7, u8],
   adPartnerOperPortState: [8, u16],
-  prio: [9, u32],
+  prio: [9, s32],
+  actorPortPrio: [10, u16],
 });

@@ -2,11 +2,12 @@
 import {
   attributeSet,
   be16,
-  binary,
   enumeration,
   flag,
+  ip,
   mac,
   macOf,
+  nest,
   struct,
   structure,
   u8,
@@ -35,6 +36,16 @@ export const bridgeId = struct('ifla-bridge-id', {
 export const brBooloptMulti = struct('br-boolopt-multi', {
   optval: u32,
   optmask: u32,
+});
+
+/** BRIDGE_QUERIER_*: who asks for group memberships; timers in hundredths of a second. */
+export const bridgeQuerierAttributes = attributeSet('bridge-querier', {
+  ipAddress: [1, ip],
+  ipPort: [2, u32],
+  ipOtherTimer: [3, u64],
+  ipv6Address: [5, ip],
+  ipv6Port: [6, u32],
+  ipv6OtherTimer: [7, u64],
 });
 
 export const bridgeAttributes = attributeSet('bridge', {
@@ -83,7 +94,7 @@ export const bridgeAttributes = attributeSet('bridge', {
   mcastMldVersion: [44, u8],
   vlanStatsPerPort: [45, u8],
   multiBoolopt: [46, structure(brBooloptMulti)],
-  mcastQuerierState: [47, binary],
+  mcastQuerierState: [47, nest(bridgeQuerierAttributes)],
   fdbNLearned: [48, u32],
   fdbMaxLearned: [49, u32],
 });

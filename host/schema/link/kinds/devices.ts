@@ -8,6 +8,7 @@ import {
   mac,
   nest,
   s32,
+  string,
   struct,
   structure,
   u8,
@@ -98,6 +99,9 @@ export const ipvlanAttributes = attributeSet('ipvlan', {
   mode: [1, enumeration(u16, ipvlanModes)],
   flags: [2, flags(u16, ipvlanFlags)],
 });
+
+/** IFLA_BATADV_*, linux/batman_adv.h */
+export const batadvAttributes = attributeSet('batadv', { algoName: [1, string] });
 
 /** IFLA_HSR_* */
 export const hsrAttributes = attributeSet('hsr', {

@@ -1,5 +1,17 @@
 /** Tunnels: GRE family, ipip, sit, ip6tnl, vti, geneve, xfrm interfaces. linux/if_tunnel.h, linux/if_link.h */
-import { attributeSet, be16, be32, flag, ip, u8, u16, u32 } from '../../definition.js';
+import {
+  attributeSet,
+  be16,
+  be32,
+  flag,
+  flags,
+  ip,
+  struct,
+  structure,
+  u8,
+  u16,
+  u32,
+} from '../../definition.js';
 
 export const greAttributes = attributeSet('gre', {
   link: [1, u32],
@@ -28,6 +40,9 @@ export const greAttributes = attributeSet('gre', {
   erspanHwid: [24, u16],
 });
 
+/** struct ifla_geneve_port_range: source ports, both ends included. */
+export const genevePortRange = struct('ifla-geneve-port-range', { low: be16, high: be16 });
+
 export const geneveAttributes = attributeSet('geneve', {
   id: [1, u32],
   remote: [2, ip],
@@ -43,6 +58,7 @@ export const geneveAttributes = attributeSet('geneve', {
   ttlInherit: [12, u8],
   df: [13, u8],
   innerProtoInherit: [14, flag],
+  portRange: [15, structure(genevePortRange)],
 });
 
 export const iptunAttributes = attributeSet('iptun', {
@@ -66,6 +82,22 @@ export const iptunAttributes = attributeSet('iptun', {
   encapDport: [18, be16],
   collectMetadata: [19, flag],
   fwmark: [20, u32],
+});
+
+/** IP6_TNL_F_*, linux/ip6_tunnel.h */
+export const ip6TunnelFlags = {
+  'ign-encap-limit': 0x1,
+  'use-orig-tclass': 0x2,
+  'use-orig-flowlabel': 0x4,
+  'mip6-dev': 0x8,
+  'rcv-dscp-copy': 0x10,
+  'use-orig-fwmark': 0x20,
+  'allow-local-remote': 0x40,
+} as const;
+/** An ip6tnl's attributes are those of ipip and sit, but for the width of its flags. */
+export const ip6tnlAttributes = attributeSet('ip6tnl', {
+  ...iptunAttributes.attributes,
+  flags: [8, flags(u32, ip6TunnelFlags)],
 });
 
 /** IFLA_VTI_*, linux/if_tunnel.h */

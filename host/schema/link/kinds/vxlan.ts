@@ -1,5 +1,17 @@
 /** VXLAN. Ages in seconds. linux/if_link.h */
-import { attributeSet, be16, be32, flag, ipv4, ipv6, struct, structure, u8, u32 } from '../../definition.js';
+import {
+  attributeSet,
+  be16,
+  be32,
+  bytes,
+  flag,
+  ipv4,
+  ipv6,
+  struct,
+  structure,
+  u8,
+  u32,
+} from '../../definition.js';
 
 /** struct ifla_vxlan_port_range */
 export const vxlanPortRange = struct('ifla-vxlan-port-range', { low: be16, high: be16 });
@@ -37,4 +49,6 @@ export const vxlanAttributes = attributeSet('vxlan', {
   vnifilter: [30, u8],
   localbypass: [31, u8],
   labelPolicy: [32, u32],
+  reservedBits: [33, bytes(8)],
+  mcRoute: [34, u8],
 });
