@@ -1,22 +1,44 @@
 #!/usr/bin/env node
 /** Builds what is missing or out of date: dependencies, WebAssembly, TypeScript, the native addon, the plugins' bundle. */
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
-import { arch, execPath, platform } from 'node:process';
-import { pathToFileURL } from 'node:url';
+import { arch, execPath, pid, platform } from 'node:process';
+import { bundlePlugins } from './lib/bundle.mjs';
 import { Failure, installed, newest, oldest, root, run, say, script } from './lib/steps.mjs';
 
 const wasm = 'assembly/build/netloom.wasm';
 const generated = 'host/codec/generated/wasm.ts';
 const addon = `prebuilds/${platform}-${arch}/netloom.node`;
 const bundle = 'dist/plugins/plugin.js';
-const compiled = 'dist/.tsbuildinfo';
+const compiled = 'dist/.compiled';
+
+/** Are the packages there that package-lock.json names? npm keeps its own list of what it has installed. */
+function installedAll() {
+  try {
+    const [wanted, present] = ['package-lock.json', 'node_modules/.package-lock.json'].map(
+      (file) => JSON.parse(readFileSync(join(root, file), 'utf8')).packages,
+    );
+    return Object.entries(wanted).every(
+      ([path, { version, optional }]) =>
+        path === '' || present[path]?.version === version || (optional && present[path] === undefined),
+    );
+  } catch {
+    return false;
+  }
+}
 
 function dependencies() {
-  if (newest(join(root, 'node_modules/.package-lock.json')) >= newest(join(root, 'package-lock.json')))
-    return;
+  if (installedAll()) return;
   say('Installing dependencies (npm ci) …');
-  run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund']);
+  run('npm', ['ci', '--ignore-scripts', '--include=dev', '--no-audit', '--no-fund']);
 }
 
 function webAssembly() {
@@ -45,11 +67,13 @@ function typeScript() {
     ),
     newest(join(root, generated)),
   );
-  if (oldest(compiled) >= sources) return;
+  if (oldest(compiled, 'dist/host/index.js') >= sources) return;
   say('Compiling TypeScript …');
+  const started = new Date();
   run(execPath, ['node_modules/typescript/bin/tsc', '-p', '.']);
-  // tsc leaves the file alone when nothing changed but times
-  writeFileSync(join(root, compiled), readFileSync(join(root, compiled)));
+  // a file of our own: tsc writes its list even when it found errors; what is saved meanwhile is newer
+  writeFileSync(join(root, compiled), '');
+  utimesSync(join(root, compiled), started, started);
 }
 
 function nativeAddon() {
@@ -70,35 +94,18 @@ function nativeAddon() {
   const headers = existsSync(join(prefix, 'include/node/node_api.h')) ? [`--nodedir=${prefix}`] : [];
   run(execPath, ['node_modules/node-gyp/bin/node-gyp.js', 'rebuild', '-C', 'bindings', ...headers]);
   mkdirSync(join(root, dirname(addon)), { recursive: true });
-  copyFileSync(join(root, 'bindings/build/Release/netloom.node'), join(root, addon));
+  // renamed, never written over: a process may have it mapped
+  copyFileSync(join(root, 'bindings/build/Release/netloom.node'), join(root, `${addon}.${pid}`));
+  renameSync(join(root, `${addon}.${pid}`), join(root, addon));
 }
 
 async function pluginBundle() {
-  const entry = 'dist/host/plugins/entry.js';
-  if (oldest(bundle) >= Math.max(oldest(compiled), newest(join(root, entry)))) return;
+  const inputs = ['dist/host', 'scripts/lib/bundle.mjs'].map((path) =>
+    newest(join(root, path), (file) => /\.m?js$/.test(file)),
+  );
+  if (oldest(bundle) >= Math.max(...inputs)) return;
   say('Bundling the plugins …');
-  rmSync(join(root, 'dist/plugins'), { recursive: true, force: true });
-  const { build } = await import(pathToFileURL(join(root, 'node_modules/esbuild/lib/main.js')).href);
-  await build({
-    absWorkingDir: root,
-    entryPoints: { plugin: entry },
-    outdir: 'dist/plugins',
-    // a process loads the plugin that it is, and no other
-    splitting: true,
-    bundle: true,
-    platform: 'node',
-    target: 'node20',
-    format: 'esm',
-    minifyWhitespace: true,
-    minifySyntax: true,
-    keepNames: true,
-    legalComments: 'eof',
-    // loaded only where firewalld runs, and then from node_modules
-    external: ['dbus-next'],
-    banner: {
-      js: "import{createRequire as netloomRequire}from'node:module';const require=netloomRequire(import.meta.url);",
-    },
-  });
+  await bundlePlugins('dist/host/plugins/entry.js');
 }
 
 await script(async () => {
