@@ -1,0 +1,142 @@
+/** Runs the benchmarks: every program in turn, ours and theirs, several times over; prints the ratios of the medians. */
+import { spawnSync } from 'node:child_process';
+import { statSync, writeFileSync } from 'node:fs';
+import { execPath } from 'node:process';
+import { parseArgs } from 'node:util';
+import { type Case, cases, type Place, type Rival } from './cases.js';
+import { compareInProcess } from './in-process.js';
+import { type Inputs, makeInputs, ROUTES } from './inputs.js';
+import { readPeers, root } from './peers.js';
+import { Table } from './table.js';
+
+const { values: options } = parseArgs({
+  options: {
+    json: { type: 'string' },
+    only: { type: 'string' },
+    turns: { type: 'string', default: '3' },
+    'no-benny': { type: 'boolean', default: false },
+  },
+});
+const turns = Number(options.turns);
+const peers = readPeers();
+const table = new Table();
+
+interface Measurement {
+  readonly samples: number[];
+  items: number;
+}
+
+interface Output {
+  readonly items: number;
+  readonly samples: readonly number[];
+}
+
+function argumentOf(inputs: Inputs, place: Place): string {
+  return place === 'routes' || place === 'links' ? inputs.dumps[place] : '-';
+}
+
+/** Lets a program take its turn. Throws when it fails. */
+function turn(
+  inputs: Inputs,
+  place: Place,
+  command: readonly string[],
+  bench: string,
+  rounds: number,
+  items: number,
+): Output {
+  const line = [...command, bench, argumentOf(inputs, place), String(rounds), String(items)];
+  const within =
+    place === 'full' || place === 'empty' ? ['nsenter', `--net=${inputs.namespaces[place]}`, ...line] : line;
+  const [file, ...args] = within as [string, ...string[]];
+  const done = spawnSync(file, args, {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: 300_000,
+  });
+  if (done.status !== 0) {
+    throw new Error(
+      `${line.join(' ')} failed (${done.signal ?? done.error?.message ?? `status ${done.status}`}): ${done.stderr}`,
+    );
+  }
+  return JSON.parse(done.stdout) as Output;
+}
+
+const ourProgram = [execPath, `${root}dist/bench/program.js`];
+
+function commandOf(rival: Rival): readonly string[] | undefined {
+  return rival.peer === 'javascript' ? ourProgram : peers[rival.peer].command;
+}
+
+function compare(inputs: Inputs, one: Case): void {
+  const items = one.items ?? ROUTES;
+  const contestants = [
+    { rival: undefined, command: ourProgram, bench: one.ours, rounds: one.rounds },
+    ...one.rivals.flatMap((rival) => {
+      const command = commandOf(rival);
+      if (command !== undefined)
+        return [{ rival, command, bench: rival.bench, rounds: rival.rounds ?? one.rounds }];
+      table.skip(
+        one.title,
+        rival.title,
+        (rival.peer === 'javascript' ? undefined : peers[rival.peer].skipped) ?? 'not built',
+      );
+      return [];
+    }),
+  ];
+  const measured = contestants.map((): Measurement => ({ samples: [], items: 0 }));
+  for (let i = 0; i < turns; i++) {
+    for (const [n, { command, bench, rounds }] of contestants.entries()) {
+      const { samples, items: done } = turn(inputs, one.place, command, bench, rounds, items);
+      const measurement = measured[n] as Measurement;
+      measurement.samples.push(...samples);
+      measurement.items = done;
+    }
+  }
+  const [ours, ...theirs] = measured as [Measurement, ...Measurement[]];
+  for (const [n, measurement] of theirs.entries()) {
+    const { rival } = contestants[n + 1] as { rival: Rival };
+    table.add({
+      bench: one.title,
+      rival: rival.title,
+      ours: ours.samples.map((sample) => sample / ours.items),
+      theirs: measurement.samples.map((sample) => sample / measurement.items),
+      target: rival.target,
+    });
+  }
+}
+
+const WASM_LIMIT = 24 * 1024;
+
+const wanted = (title: string): boolean => options.only === undefined || title.includes(options.only);
+
+const { command: native } = peers.native;
+if (native === undefined) {
+  process.stderr.write(
+    `The benchmarks need the C rival, which also makes their input: ${peers.native.skipped}\n`,
+  );
+  process.exit(1);
+}
+process.stderr.write('Making 100,000 routes and 1,000 links …\n');
+const inputs = makeInputs(native[0] as string);
+const stop = (): never => {
+  inputs.remove();
+  process.exit(130);
+};
+process.once('SIGINT', stop);
+process.once('SIGTERM', stop);
+try {
+  for (const one of cases) {
+    if (!wanted(one.title)) continue;
+    process.stderr.write(`${one.title} …\n`);
+    compare(inputs, one);
+  }
+  if (!options['no-benny'] && wanted('in one process')) await compareInProcess(inputs, table);
+  if (wanted('WASM module size')) {
+    const { size } = statSync(`${root}assembly/build/netloom.wasm`);
+    table.addSize('WASM module size', size, WASM_LIMIT);
+  }
+} finally {
+  inputs.remove();
+}
+process.stdout.write(table.print());
+if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(table.rows(), null, 2)}\n`);

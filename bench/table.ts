@@ -1,0 +1,102 @@
+/** The results: for people a table, for programs rows. */
+
+export interface Comparison {
+  readonly bench: string;
+  readonly rival: string;
+  /** ns an item, one a round. */
+  readonly ours: readonly number[];
+  readonly theirs: readonly number[];
+  readonly target: number | undefined;
+}
+
+export interface Row {
+  readonly bench: string;
+  readonly subject: 'netloom';
+  readonly rival: string;
+  /** Ours to theirs, lower is better. */
+  readonly ratio: number;
+}
+
+function quantile(samples: readonly number[], share: number): number {
+  const sorted = samples.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}
+
+export const median = (samples: readonly number[]): number => quantile(samples, 0.5);
+
+function time(ns: number): string {
+  if (ns < 100) return `${ns.toFixed(1)} ns`;
+  return ns < 10_000 ? `${ns.toFixed(0)} ns` : `${(ns / 1000).toFixed(1)} µs`;
+}
+
+/** The median, and the middle half of the samples as percentages of it. */
+function spread(samples: readonly number[]): string {
+  const middle = median(samples);
+  const below = ((quantile(samples, 0.25) / middle - 1) * 100).toFixed(0);
+  const above = ((quantile(samples, 0.75) / middle - 1) * 100).toFixed(0);
+  return `${time(middle)} (${below.startsWith('-') ? below : `-${below}`}…+${above}%)`;
+}
+
+export class Table {
+  readonly #lines: (readonly string[])[] = [];
+  readonly #rows: Row[] = [];
+  #met = 0;
+  #missed = 0;
+
+  add({ bench, rival, ours, theirs, target }: Comparison): void {
+    const ratio = median(ours) / median(theirs);
+    this.#rows.push({ bench, subject: 'netloom', rival, ratio });
+    this.#lines.push([
+      bench,
+      rival,
+      spread(ours),
+      spread(theirs),
+      ratio.toFixed(3),
+      ...this.#judge(ratio, target),
+    ]);
+  }
+
+  /** A size against its limit, in bytes. */
+  addSize(bench: string, bytes: number, limit: number): void {
+    const ratio = bytes / limit;
+    const rival = `${limit / 1024} KiB`;
+    this.#rows.push({ bench, subject: 'netloom', rival, ratio });
+    this.#lines.push([bench, rival, `${bytes} B`, `${limit} B`, ratio.toFixed(3), ...this.#judge(ratio, 1)]);
+  }
+
+  /** A comparison that could not be made. */
+  skip(bench: string, rival: string, reason: string): void {
+    this.#lines.push([bench, rival, '', '', '', '', `not measured: ${reason}`]);
+  }
+
+  #judge(ratio: number, target: number | undefined): [string, string] {
+    if (target === undefined) return ['', ''];
+    const met = ratio <= target;
+    if (met) this.#met++;
+    else this.#missed++;
+    return [`<= ${target}`, met ? 'met' : 'NOT MET'];
+  }
+
+  rows(): readonly Row[] {
+    return this.#rows;
+  }
+
+  print(): string {
+    const head = ['bench', 'rival', 'netloom', 'theirs', 'ratio', 'target', ''];
+    const all = [head, ...this.#lines];
+    const widths = head.map((_, column) => Math.max(...all.map((line) => line[column]?.length ?? 0)));
+    const text = all.map((line) =>
+      line
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    );
+    return [
+      ...text,
+      '',
+      'Times are for one item: the median of all rounds, and where the middle half of them lies.',
+      `${this.#met} targets met, ${this.#missed} not met.`,
+      '',
+    ].join('\n');
+  }
+}
