@@ -1,6 +1,7 @@
 /** Runs the benchmarks: every program in turn, ours and theirs, several times over; prints the ratios of the medians. */
 import { spawnSync } from 'node:child_process';
 import { statSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg } from 'node:os';
 import { execPath } from 'node:process';
 import { parseArgs } from 'node:util';
 import { type Case, cases, type Place, type Rival } from './cases.js';
@@ -8,6 +9,7 @@ import { compareInProcess } from './in-process.js';
 import { type Inputs, makeInputs, ROUTES } from './inputs.js';
 import { readPeers, root } from './peers.js';
 import { Table } from './table.js';
+import { verify } from './verify.js';
 
 const { values: options } = parseArgs({
   options: {
@@ -116,6 +118,7 @@ if (native === undefined) {
   );
   process.exit(1);
 }
+const [load = 0] = loadavg();
 process.stderr.write('Making 100,000 routes and 1,000 links …\n');
 const inputs = makeInputs(native[0] as string);
 const stop = (): never => {
@@ -125,6 +128,7 @@ const stop = (): never => {
 process.once('SIGINT', stop);
 process.once('SIGTERM', stop);
 try {
+  verify(inputs, peers);
   for (const one of cases) {
     if (!wanted(one.title)) continue;
     process.stderr.write(`${one.title} …\n`);
@@ -139,4 +143,9 @@ try {
   inputs.remove();
 }
 process.stdout.write(table.print());
+if (load > 0.5) {
+  process.stdout.write(
+    `The machine was busy before we began (load ${load.toFixed(1)} on ${cpus().length} cores): these figures are rough.\n`,
+  );
+}
 if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(table.rows(), null, 2)}\n`);

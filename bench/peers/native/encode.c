@@ -34,10 +34,23 @@ __attribute__((noinline)) static size_t encode(uint8_t *message, const struct ro
   return at;
 }
 
+static struct route_input example(void) {
+  return (struct route_input){{10, 1, 2, 16}, {10, 9, 8, 0}, {192, 0, 2, 2}, {192, 0, 2, 1}, 1000, 3, 32, 7};
+}
+
+// Prints the message whose oif and sequence number are 3, so that rivals can be seen to encode the same.
+void show_encoded(void) {
+  uint8_t message[256];
+  struct route_input route = example();
+  size_t length = encode(message, &route, 3);
+  for (size_t i = 0; i < length; i++) printf("%02x", message[i]);
+  printf("\n");
+}
+
 void encode_by_hand(const struct bench *bench, const char *input, int rounds, int items) {
   (void)input;
   uint8_t message[256];
-  struct route_input route = {{10, 1, 2, 16}, {10, 9, 8, 0}, {192, 0, 2, 2}, {192, 0, 2, 1}, 1000, 3, 32, 7};
+  struct route_input route = example();
   double *samples = calloc(rounds, sizeof *samples);
   size_t bytes = 0;
   for (int i = -2; i < rounds; i++) {

@@ -1,4 +1,5 @@
-// c BENCH INPUT [ROUNDS [ITEMS]], and what makes the inputs: c fill ROUTES, c capture routes|links FILE.
+// native BENCH INPUT [ROUNDS [ITEMS]]; `native show` prints what it encodes; what makes the inputs: native fill ROUTES,
+// native capture routes|links FILE.
 #include "peer.h"
 
 void decode_by_hand(const struct bench *, const char *, int, int);
@@ -11,6 +12,7 @@ void delete_batched(const struct bench *, const char *, int, int);
 void encode_by_hand(const struct bench *, const char *, int, int);
 void capture(const char *what, const char *path);
 void fill(int count);
+void show_encoded(void);
 
 static const struct bench benches[] = {
     {"decode-columns", "C by hand", decode_by_hand},
@@ -24,6 +26,10 @@ static const struct bench benches[] = {
 };
 
 int main(int argc, char **argv) {
+  if (argc == 2 && strcmp(argv[1], "show") == 0) {
+    show_encoded();
+    return 0;
+  }
   if (argc == 3 && strcmp(argv[1], "fill") == 0) {
     fill(atoi(argv[2]));
     return 0;

@@ -130,6 +130,7 @@ func decode(bytes []byte) []route {
 }
 
 func main() {
+	// prints the message whose oif and sequence number are 3, so that rivals can be seen to encode the same
 	if len(os.Args) == 2 && os.Args[1] == "show" {
 		fmt.Printf("%x\n", message(3))
 		return
