@@ -22,6 +22,8 @@ export type ObjectMaker = (
   flags: number,
   seq: number,
   pid: number,
+  /** Number of the call that decodes: messages of one may share what is equal. */
+  call: number,
 ) => DecodedMessage;
 
 let allowed: boolean | undefined;
@@ -154,6 +156,29 @@ class Writer {
   }
 }
 
+function literal(message: CompiledMessage, header: string, attributes: string): string {
+  const name = JSON.stringify(message.definition.name);
+  return `return{name:${name},type:type,flags:flags,seq:seq,pid:pid,header:${header},attributes:${attributes}}`;
+}
+
+function plain(message: CompiledMessage, header: string, attributes: string): string {
+  return `return function(s,b,type,flags,seq,pid,call){${literal(message, header, attributes)}}`;
+}
+
+/**
+ * Messages of one call whose headers are the same words share one object for it, which is frozen: in a dump of routes
+ * nearly all do. Only within a call: what was handed out before is its owner's.
+ */
+function sharing(message: CompiledMessage, words: number, header: string, attributes: string): string {
+  const numbers = Array.from({ length: words }, (_, i) => i);
+  const same = numbers.map((i) => `u[i+${i}]===w${i}`).join('&&');
+  const keep = numbers.map((i) => `w${i}=u[i+${i}];`).join('');
+  return `let last=-1,shared,frozen=false,${numbers.map((i) => `w${i}=0`).join(',')};
+return function(s,b,type,flags,seq,pid,call){const u=s.u32,i=(b+${MESSAGE_HEADER_LENGTH})>>2;let h;
+if(last===call&&${same}){h=shared;if(!frozen){Object.freeze(h);frozen=true}}else{h=${header};shared=h;frozen=false;last=call;${keep}}
+${literal(message, 'h', attributes)}}`;
+}
+
 /** A function for messages of this shape, or nothing where code from strings is forbidden. */
 export function compileObject(
   message: CompiledMessage,
@@ -167,9 +192,9 @@ export function compileObject(
       ? writer.struct({ struct: message.definition.header }, MESSAGE_HEADER_LENGTH, message.headerSize)
       : `${writer.use(headerReader(message))}(s,b+16,${found.length - MESSAGE_HEADER_LENGTH})`;
   const attributes = writer.set(message.set, nodes, 0, nodes.count);
-  const body = `return function(s,b,type,flags,seq,pid){return{name:${JSON.stringify(
-    message.definition.name,
-  )},type:type,flags:flags,seq:seq,pid:pid,header:${header},attributes:${attributes}}}`;
+  const words = message.headerSize / 4;
+  const whole = found.length >= MESSAGE_HEADER_LENGTH + message.headerSize && words > 0;
+  const body = whole ? sharing(message, words, header, attributes) : plain(message, header, attributes);
   const names = writer.values.map((_, i) => `r${i}`);
   return new Function(...names, body)(...writer.values) as ObjectMaker;
 }

@@ -43,6 +43,8 @@ function makerOf(serial: number): Maker {
   return maker;
 }
 
+let calls = 0;
+
 function objectOf(owner: Registry, found: Found): DecodedMessage {
   const { memory, generation } = owner.machine;
   if (found.message !== undefined && (found.status & (STATUS_FLEETING | STATUS_TRUNCATED)) === 0) {
@@ -53,7 +55,7 @@ function objectOf(owner: Registry, found: Found): DecodedMessage {
     }
     const maker = makerOf(found.serial);
     if (maker.make !== undefined) {
-      return maker.make(memory, found.address, found.type, found.flags, found.seq, found.pid);
+      return maker.make(memory, found.address, found.type, found.flags, found.seq, found.pid, calls);
     }
     if (++maker.uses === USES_BEFORE_COMPILING) {
       maker.make = compileObject(found.message, found, nodesOf(memory, found.shape));
@@ -83,6 +85,7 @@ export function decodeLoaded(
   only?: Message,
   owner: Registry = registry(),
 ): void {
+  calls = (calls + 1) | 0;
   const directory = owner.directory(protocol);
   const wanted = only === undefined ? undefined : owner.compile(only).identifier;
   visitMessages(owner, directory, address, length, (found) => {
