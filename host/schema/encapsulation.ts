@@ -8,9 +8,11 @@ import {
   binary,
   choice,
   enumeration,
+  flags,
   ip,
   ipv4,
   ipv6,
+  list,
   nest,
   string,
   struct,
@@ -38,6 +40,27 @@ export const encapTypes = {
 
 /** MPLS_IPTUNNEL_*, linux/mpls_iptunnel.h; `dst` is the stack of labels to put on, as RFC 3032 codes them. */
 export const mplsEncap = attributeSet('encap-mpls', { dst: [1, array(be32)], ttl: [2, u8] });
+/** LWTUNNEL_IP_OPT_GENEVE_* */
+export const geneveOption = attributeSet('encap-opt-geneve', {
+  class: [1, be16],
+  type: [2, u8],
+  data: [3, binary],
+});
+/** LWTUNNEL_IP_OPT_VXLAN_* */
+export const vxlanOption = attributeSet('encap-opt-vxlan', { gbp: [1, u32] });
+/** LWTUNNEL_IP_OPT_ERSPAN_* */
+export const erspanOption = attributeSet('encap-opt-erspan', {
+  ver: [1, u8],
+  index: [2, be32],
+  dir: [3, u8],
+  hwid: [4, u8],
+});
+/** LWTUNNEL_IP_OPTS_*: what the tunnel's own header carries besides. */
+export const tunnelOptions = attributeSet('encap-opts', {
+  geneve: [1, list(nest(geneveOption))],
+  vxlan: [2, nest(vxlanOption)],
+  erspan: [3, nest(erspanOption)],
+});
 /** LWTUNNEL_IP_* */
 export const ipEncap = attributeSet('encap-ip', {
   id: [1, be64],
@@ -46,7 +69,7 @@ export const ipEncap = attributeSet('encap-ip', {
   ttl: [4, u8],
   tos: [5, u8],
   flags: [6, be16],
-  opts: [8, binary],
+  opts: [8, nest(tunnelOptions)],
 });
 /** LWTUNNEL_IP6_* */
 export const ip6Encap = attributeSet('encap-ip6', {
@@ -56,7 +79,7 @@ export const ip6Encap = attributeSet('encap-ip6', {
   hoplimit: [4, u8],
   tc: [5, u8],
   flags: [6, be16],
-  opts: [8, binary],
+  opts: [8, nest(tunnelOptions)],
 });
 /** ILA_ATTR_*, linux/ila.h */
 export const ilaEncap = attributeSet('encap-ila', {
@@ -102,9 +125,11 @@ export const seg6LocalCounters = attributeSet('seg6-local-counters', {
   bytes: [3, u64],
   errors: [4, u64],
 });
-/** SEG6_LOCAL_FLV_*; `operation` has a bit for each SEG6_LOCAL_FLV_OP_*. */
+/** SEG6_LOCAL_FLV_OP_*, of which each is a bit. */
+export const seg6LocalFlavorOperations = { psp: 0x2, usp: 0x4, usd: 0x8, 'next-csid': 0x10 } as const;
+/** SEG6_LOCAL_FLV_* */
 export const seg6LocalFlavors = attributeSet('seg6-local-flavors', {
-  operation: [1, u32],
+  operation: [1, flags(u32, seg6LocalFlavorOperations)],
   lcblockBits: [2, u8],
   lcnodeFnBits: [3, u8],
 });

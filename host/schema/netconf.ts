@@ -1,8 +1,8 @@
 /** Settings of address families on links, as notified: RTM_NEWNETCONF and its kin. linux/netconf.h */
-import { attributeSet, family, pad, s32, struct, u8 } from './definition.js';
+import { attributeSet, family, s32, struct, u8 } from './definition.js';
 
 /** struct netconfmsg */
-export const netconfmsg = struct('netconfmsg', { family: u8, pad0: pad(3) });
+export const netconfmsg = struct('netconfmsg', { family: u8 });
 
 /** NETCONFA_*; `ifindex` is -1 for all links, -2 for the default. */
 export const netconfAttributes = attributeSet('netconf', {

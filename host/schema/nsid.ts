@@ -1,8 +1,8 @@
 /** Numbers that a network namespace gives to its peers: RTM_NEWNSID and its kin. linux/net_namespace.h */
-import { attributeSet, family, pad, s32, struct, u8, u32 } from './definition.js';
+import { attributeSet, family, s32, struct, u8, u32 } from './definition.js';
 
 /** struct rtgenmsg */
-export const rtgenmsg = struct('rtgenmsg', { family: u8, pad0: pad(3) });
+export const rtgenmsg = struct('rtgenmsg', { family: u8 });
 
 /** NETNSA_* */
 export const nsidAttributes = attributeSet('nsid', {

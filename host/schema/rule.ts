@@ -32,6 +32,7 @@ export const ruleFlags = {
   unresolved: 0x4,
   'iif-detached': 0x8,
   'oif-detached': 0x10,
+  'find-saddr': 0x10000,
 } as const;
 
 /** struct fib_rule_hdr */

@@ -118,6 +118,8 @@ export const ipv6Devconf = struct('ipv6-devconf', {
   ioam6IdWide: s32,
   ndiscEvictNocarrier: s32,
   acceptUntrackedNa: s32,
+  acceptRaMinLft: s32,
+  forceForwarding: s32,
 });
 
 /** struct ifla-inet6-stats */

@@ -86,4 +86,6 @@ export const bondPortAttributes = attributeSet('bond-slave', {
   adPartnerOperPortState: [8, u16],
   prio: [9, s32],
   actorPortPrio: [10, u16],
+  adChurnActorState: [11, u8],
+  adChurnPartnerState: [12, u8],
 });
