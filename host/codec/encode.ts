@@ -35,8 +35,30 @@ const GUESS = 256;
 export function encode<M extends Message>(message: M, input: MessageInput<M> = {}): Uint8Array {
   const owner = registry();
   const length = encodeInto(owner, owner.compile(message), input as AnyMessageInput, 0);
-  const { address } = owner.machine.output;
-  return owner.machine.memory.u8.slice(address, address + length);
+  return taken(owner, length);
+}
+
+/** Small messages are cut from a common piece of memory, as Node's buffers are: an array of its own is costly to make. */
+const SLAB = 16 * 1024;
+const LARGEST_OF_SLAB = 512;
+let slab = new Uint32Array(0);
+let slabUsed = 0;
+
+/** A copy of the output region's first bytes. */
+function taken({ machine }: Registry, length: number): Uint8Array {
+  const { address } = machine.output;
+  if (length > LARGEST_OF_SLAB) return machine.memory.u8.slice(address, address + length);
+  const words = (length + 3) >> 2;
+  if (slabUsed + words > slab.length) {
+    slab = new Uint32Array(SLAB / 4);
+    slabUsed = 0;
+  }
+  const at = slabUsed;
+  slabUsed += words;
+  const { u32 } = machine.memory;
+  const from = address >> 2;
+  for (let i = 0; i < words; i++) slab[at + i] = u32[from + i] as number;
+  return new Uint8Array(slab.buffer, at * 4, length);
 }
 
 /**

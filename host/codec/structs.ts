@@ -8,6 +8,7 @@ import { bytesValue, flagsValue, integerValue, invalid, shown, textValue, wideVa
 type Place = (source: Source, at: number, value: unknown) => void;
 
 interface Part {
+  readonly name: string;
   readonly at: number;
   readonly size: number;
   readonly place: Place;
@@ -17,6 +18,8 @@ interface Part {
 export interface StructWriter {
   readonly struct: Struct;
   readonly parts: ReadonlyMap<string, Part>;
+  /** Fields in the order in which they were last written. */
+  readonly order: (Part | undefined)[];
   /** Bytes, without what its last field takes if that takes the rest. */
   readonly size: number;
 }
@@ -30,9 +33,9 @@ export function structWriter(struct: Struct): StructWriter {
     const parts = new Map(
       fields
         .filter(({ name }) => !name.startsWith('pad'))
-        .map(({ name, type, at, size }) => [name, { at, size, place: placer(type) }]),
+        .map(({ name, type, at, size }) => [name, { name, at, size, place: placer(type) }]),
     );
-    known = { struct, parts, size: fields.reduce((sum, field) => sum + field.size, 0) };
+    known = { struct, parts, order: [], size: fields.reduce((sum, field) => sum + field.size, 0) };
     layouts.set(struct, known);
   }
   return known;
@@ -53,16 +56,22 @@ export function structLength({ parts, size }: StructWriter, values: unknown): nu
 export function writeStruct(
   source: Source,
   at: number,
-  { struct, parts }: StructWriter,
+  { struct, parts, order }: StructWriter,
   values: unknown,
 ): void {
   if (typeof values !== 'object' || values === null)
     throw invalid(`expected an object, got ${shown(values)}`);
   const given = values as Record<string, unknown>;
+  let place = -1;
   for (const key in given) {
     const value = given[key];
+    place++;
     if (value === undefined) continue;
-    const part = parts.get(key);
+    let part = order[place];
+    if (part === undefined || part.name !== key) {
+      part = parts.get(key);
+      order[place] = part;
+    }
     if (part === undefined) {
       const names = [...parts.keys()].join(', ');
       throw new EncodeError(
@@ -89,7 +98,9 @@ export function placer(type: TypeData): Place {
         return (source, at, value) => source.view.setUint32(at, integerValue(type, value), littleEndian);
       if (type.size === 2)
         return (source, at, value) => source.view.setUint16(at, integerValue(type, value), littleEndian);
-      return (source, at, value) => source.view.setUint8(at, integerValue(type, value));
+      return (source, at, value) => {
+        source.u8[at] = integerValue(type, value);
+      };
     }
     case 'struct': {
       const writer = structWriter(type.struct);

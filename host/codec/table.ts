@@ -31,6 +31,8 @@ export class CompiledSet {
   address = 0;
   readonly byNumber: (Field | undefined)[] = [];
   readonly byName = new Map<string, Field>();
+  /** Attributes in the order in which they were last written, which is mostly that in which they are written next. */
+  readonly order: (Field | undefined)[] = [];
   constructor(name: string) {
     this.name = name;
   }

@@ -43,6 +43,19 @@ const MAXIMUM = [0, 0xff, 0xffff, 0, 0xffff_ffff];
 
 /** The number for an integer of 1, 2 or 4 bytes. */
 export function integerValue(type: IntegerType, value: unknown): number {
+  // what is mostly given, known at a glance
+  if (
+    typeof value === 'number' &&
+    value >>> 0 === value &&
+    !type.signed &&
+    value <= (MAXIMUM[type.size] as number)
+  ) {
+    return value;
+  }
+  if (typeof value === 'string' && type.as === 'enum') {
+    const named = type.names?.[value];
+    if (named !== undefined) return named;
+  }
   let number: unknown = value;
   if (type.names !== undefined && typeof value !== 'number') {
     if (type.as === 'flags') number = flagsValue(type.names, value);

@@ -99,10 +99,17 @@ export function writeSet(program: Program, set: CompiledSet, values: unknown, he
     throw invalid(`expected an object of attributes, got ${shown(values)}`);
   }
   const given = values as Plain;
+  const { order } = set;
+  let place = -1;
   for (const key in given) {
     const value = given[key];
+    place++;
     if (value === undefined) continue;
-    const field = set.byName.get(key);
+    let field = order[place];
+    if (field === undefined || field.name !== key) {
+      field = set.byName.get(key);
+      order[place] = field;
+    }
     try {
       if (field === undefined) writeRaw(program, set, key, value);
       else if (field.list) writeList(program, field, value, given, header);

@@ -21,6 +21,7 @@ export function refusal(protocol: Protocol, sent: Sent, message: DecodedMessage)
   return new NetlinkError({
     errno: -error,
     request: sent.message.name,
+    sequence: message.seq,
     ...(ack.msg === undefined ? {} : { extendedAck: ack.msg }),
     ...where,
     ...(ack.policy === undefined ? {} : { policy: ack.policy }),
