@@ -3,11 +3,11 @@
  * npm test: installs and builds what is missing, then runs every test, or those named on the command line
  * (`npm test test/network/network.test.ts`). The last line is `N passed, N failed`.
  */
-import { spawn } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { argv, execPath } from 'node:process';
 import { Failure, installed, root, run, say, script } from './lib/steps.mjs';
+import { runTests } from './lib/tap.mjs';
 import { privileged } from './lib/unprivileged.mjs';
 
 /** Debian's packages of the programs that tests judge by. */
@@ -38,63 +38,46 @@ function present(program) {
   );
 }
 
-function files(directory) {
-  return readdirSync(directory, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.test.js'))
-    .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
+/** The sources of tests, so that what is left in dist of one that is gone is not run. */
+function sources() {
+  return readdirSync(join(root, 'test'), { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.test.ts'))
+    .map((entry) => relative(root, join(entry.parentPath ?? entry.path, entry.name)))
     .sort();
 }
 
+/** The tests in files and folders, which may be named as sources or as compiled; all when none is. */
 function chosen(names) {
-  const all = files(join(root, 'dist/test'));
-  if (names.length === 0) return all;
-  const wanted = names.map((name) =>
-    join(root, 'dist', relative(root, resolve(name)).replace(/\.ts$/, '.js')),
-  );
-  const found = all.filter((file) => wanted.some((one) => file === one || file.startsWith(`${one}/`)));
-  if (found.length === 0) throw new Failure(`no tests in ${names.join(', ')}`);
-  return found;
+  const all = sources();
+  const found = names.map((name) => {
+    const path = relative(root, resolve(name))
+      .replace(/^dist\//, '')
+      .replace(/\.js$/, '.ts');
+    const here = all.filter((file) => file === path || file.startsWith(`${path}/`));
+    if (here.length === 0) throw new Failure(`no tests in ${name}`);
+    return here;
+  });
+  return names.length === 0 ? all : [...new Set(found.flat())];
 }
 
-/** Runs one file; counts the assertions of its TAP, and shows it when something failed. */
-function test(file) {
-  return new Promise((done) => {
-    const child = spawn(execPath, ['--enable-source-maps', file], {
-      cwd: root,
-      env: { ...process.env, TAP_TIMEOUT: '0' },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let out = '';
-    const timer = setTimeout(() => {
-      out += `\n# no end after ${TIMEOUT / 1000} s\n`;
-      child.kill('SIGKILL');
-    }, TIMEOUT);
-    const started = performance.now();
-    child.stdout.on('data', (chunk) => {
-      out += chunk;
-    });
-    child.stderr.on('data', (chunk) => {
-      out += chunk;
-    });
-    child.on('close', (status) => {
-      clearTimeout(timer);
-      // subtests are indented; only their leaves are assertions
-      const passed = (out.match(/^\s{4,}ok /gm) ?? []).length;
-      let failed = (out.match(/^\s{4,}not ok (?!.*# (?:TODO|SKIP))/gm) ?? []).length;
-      if (status !== 0 && failed === 0) failed = 1;
-      if (passed === 0 && failed === 0) failed = 1;
-      const seconds = ((performance.now() - started) / 1000).toFixed(1);
-      const name = relative(join(root, 'dist'), file).replace(/\.js$/, '.ts');
-      process.stdout.write(
-        `${failed === 0 ? 'ok  ' : 'FAIL'} ${name}: ${passed} passed${failed === 0 ? '' : `, ${failed} failed`} (${seconds} s)\n`,
-      );
-      if (failed > 0) process.stdout.write(`${out}\n`);
-      done({ passed, failed });
-    });
-  });
+/** Runs one file, tells how it went, and shows all that it said when something failed. */
+async function test(file) {
+  const { passed, failed, skipped, output, seconds } = await runTests(
+    join(root, 'dist', file.replace(/\.ts$/, '.js')),
+    TIMEOUT,
+  );
+  const counts = [`${passed} passed`];
+  if (failed > 0) counts.push(`${failed} failed`);
+  if (skipped.length > 0) counts.push(`${skipped.length} skipped`);
+  const lines = [`${failed === 0 ? 'ok  ' : 'FAIL'} ${file}: ${counts.join(', ')} (${seconds.toFixed(1)} s)`];
+  for (const name of skipped) lines.push(`     skipped: ${name}`);
+  if (failed > 0) lines.push(output);
+  process.stdout.write(`${lines.join('\n')}\n`);
+  return { passed, failed };
 }
 
 await script(async () => {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
   run(execPath, ['scripts/build.mjs'], { show: true });
   if (!privileged('Testing')) return;
   const missing = Object.entries(packages).filter(([program]) => !present(program));
