@@ -1,14 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CniError, errorCodes } from '../../../cni/errors.js';
 import { type AttachmentRequest, definePlugin, type GcRequest } from '../../../cni/plugin.js';
-import type { Dns, Interface, Result } from '../../../cni/result.js';
-import { NetlinkError } from '../../../netlink/errors.js';
+import type { Interface, Result } from '../../../cni/result.js';
 import type { Link } from '../../../network/links.js';
+import { dnsOf } from '../../common/dns.js';
 import { cidrOf, configureInterface, enableForwarding } from '../../common/interface.js';
 import { collectMasquerade, setUpMasquerade, tearDownMasquerade } from '../../common/masquerade.js';
-import { randomMac, vethName } from '../../common/names.js';
+import { randomMac } from '../../common/names.js';
 import { setUpSpoofCheck, tearDownSpoofCheck } from '../../common/spoof-check.js';
 import { everyStep, type Undo, undoing } from '../../common/undo.js';
+import { createVethPair, interfaceOf } from '../../common/veth.js';
 import { ensureBridge, removeUnusedBridge, withBridge } from './bridge-link.js';
 import { checkAttachment } from './check.js';
 import { type BridgeConfig, type BridgeSettings, bridgeShape, checkConflicts, settingsOf } from './config.js';
@@ -17,42 +18,7 @@ import { setPortFlags, setPortVlans } from './port.js';
 
 type Request = AttachmentRequest<BridgeConfig>;
 
-const NAME_ATTEMPTS = 10;
 const CONTAINER_INDEX = 2;
-
-/** Makes the veth pair: the host's end up and a port of the bridge, the container's end born in the sandbox. */
-async function createPair(request: Request, bridge: Link, mac: string, mtu: number): Promise<Link> {
-  const { host, sandbox, ifname } = request;
-  const size = mtu > 0 ? { mtu } : {};
-  for (let attempt = 1; ; attempt++) {
-    const name = vethName();
-    try {
-      return await host.network.links.createAndGet({
-        ifname: name,
-        kind: 'veth',
-        up: true,
-        master: bridge.index,
-        ...size,
-        peer: { ifname, address: mac, namespace: sandbox.namespace, ...size },
-      });
-    } catch (error) {
-      if (!(error instanceof NetlinkError)) throw error;
-      if (error.code !== 'EEXIST') {
-        throw new CniError(errorCodes.internal, `failed to make veth pair: ${error.message}`, '', {
-          cause: error,
-        });
-      }
-      if ((await sandbox.network.links.find(ifname)) !== undefined) {
-        throw new CniError(
-          errorCodes.internal,
-          `container veth name ("${ifname}") peer provided ("${name}") already exists`,
-        );
-      }
-      if (attempt === NAME_ATTEMPTS)
-        throw new CniError(errorCodes.internal, 'failed to find a unique veth name');
-    }
-  }
-}
 
 const UP_TIMEOUT = 2500;
 
@@ -103,11 +69,6 @@ async function configureLayer3(
   return { ...given, ips, routes, ...(gateway === undefined ? {} : { gateway }) };
 }
 
-function dnsOf({ config }: Request, given: Dns | undefined): Dns | undefined {
-  const own = config.dns;
-  return own !== undefined && Object.keys(own).length > 0 ? (own as Dns) : given;
-}
-
 async function add(request: Request): Promise<Result> {
   const settings = settingsOf(request);
   const { host, sandbox, ipam, ifname } = request;
@@ -126,7 +87,7 @@ async function add(request: Request): Promise<Result> {
     const made = await withBridge(host, async () => {
       undo.push(() => removeUnusedBridge(host, settings.bridge));
       const bridge = await ensureBridge(host, settings);
-      const port = await createPair(request, bridge, mac, settings.mtu);
+      const port = await createVethPair(request, { mac, mtu: settings.mtu, master: bridge.index });
       undo.push(() => host.network.links.delete(port.index));
       return { bridge, port };
     });
@@ -149,14 +110,10 @@ async function add(request: Request): Promise<Result> {
       { name: ifname, mac, sandbox: path },
       ...(gateway === undefined ? [] : [interfaceOf(gateway)]),
     ];
-    const dns = dnsOf(request, given.dns);
+    const dns = dnsOf(settings.dns, given.dns);
     const { dns: _given, ...plain } = rest;
     return { ...plain, interfaces, ...(dns === undefined ? {} : { dns }) };
   });
-}
-
-function interfaceOf({ ifname, address }: Link): Interface {
-  return { name: ifname, ...(address === undefined ? {} : { mac: address }) };
 }
 
 async function remove(request: Request): Promise<void> {
