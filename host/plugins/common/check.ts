@@ -8,9 +8,9 @@ export function wrong(msg: string): CniError {
   return new CniError(errorCodes.internal, msg);
 }
 
-/** `prevResult` of a CHECK. Throws CniError 999 when there is none. */
-export function requirePrevResult(result: Result | undefined): Result {
-  if (result === undefined) throw wrong('Required prevResult missing');
+/** `prevResult` of a CHECK. Throws CniError 999 when there is none, with the plugin's own words before. */
+export function requirePrevResult(result: Result | undefined, prefix = ''): Result {
+  if (result === undefined) throw wrong(`${prefix}Required prevResult missing`);
   return result;
 }
 
@@ -29,12 +29,10 @@ export async function checkAddresses(
     if (!addresses.some(({ address }) => address === formatCidr(cidr))) {
       throw wrong(`Failed to match addr ${ip.address} on interface ${ifname}`);
     }
+    // an address that is its whole network has no route to it
+    if (cidr.length === cidr.address.bits) continue;
     const prefix = formatCidr(networkOf(cidr));
-    if (
-      !routes.some(
-        ({ dst, type }) => dst === prefix || (cidr.length === cidr.address.bits && type === 'local'),
-      )
-    ) {
+    if (!routes.some(({ dst }) => dst === prefix)) {
       throw wrong(`Failed to find Gateway ${ip.gateway ?? ''} for interface ${ifname}`);
     }
   }

@@ -13,7 +13,8 @@ export function cidrOf({ address }: IpConfig): Cidr {
   return cidr;
 }
 
-function failed(what: string, error: unknown): CniError {
+/** A failure of the kernel's as a plugin tells it: what was tried, and the kernel's words. */
+export function failed(what: string, error: unknown): CniError {
   const reason = error instanceof Error ? error.message : String(error);
   return new CniError(errorCodes.internal, `${what}: ${reason}`, '', { cause: error });
 }
@@ -85,19 +86,25 @@ async function settle({ network }: Sandbox, ifname: string): Promise<void> {
 
 /**
  * Gives the container's interface its addresses and routes, and sets it up: one batch in the sandbox, or two where
- * IPv6 addresses must settle before their gateway can be used. Routes that are there already count as added.
+ * IPv6 addresses must settle before their gateway can be used. Routes that are there already count as added. `gateways`
+ * are routes that those of the result need.
  */
 export async function configureInterface(
   sandbox: Sandbox,
   ifname: string,
   ips: readonly IpConfig[],
   routes: readonly Route[],
+  gateways: readonly RouteInput[] = [],
 ): Promise<void> {
   const six = ips.some(({ address }) => isIpv6(address));
   if (six) enableIpv6(sandbox, ifname);
   const settling = six && ips.some(({ gateway }) => gateway !== undefined && isIpv6(gateway));
   const steps: string[] = [];
   const addRoutes = (batch: BatchBuilder): void => {
+    for (const route of gateways) {
+      batch.routes.append(route);
+      steps.push(`failed to add route '${route.dst} dev ${ifname}'`);
+    }
     for (const route of routes) {
       batch.routes.append(routeInput(route, ifname, ips));
       steps.push(`failed to add route ${routeText(route, ifname)}`);

@@ -1,5 +1,5 @@
 import { CniError, errorCodes } from '../../cni/errors.js';
-import type { Side, ValidAttachment } from '../../cni/plugin.js';
+import type { Sandbox, Side, ValidAttachment } from '../../cni/plugin.js';
 import * as x from '../../netfilter/expressions.js';
 import {
   commentMatch,
@@ -138,13 +138,19 @@ async function setUpIptables({ namespace }: Side, owner: Masqueraded, ips: reado
   }
 }
 
-async function removeIptables(side: Side, owner: Masqueraded): Promise<void> {
+/** Removes an attachment's rules, but for those of sources in `others`, and its chain with the last jump to it. */
+async function removeIptables(side: Side, owner: Masqueraded, others: ReadonlySet<string>): Promise<void> {
   const chain = chainName(owner.name, owner.containerId);
+  const jump = ` -j ${chain}`;
+  const match = iptablesComment(owner);
   for (const family of ['ip', 'ip6'] as const) {
     if (!(await mayHaveChain(side, family, 'nat', chain))) continue;
     const nat = await IptablesTable.load(side.namespace, family, 'nat');
-    nat.deleteWhere(POSTROUTING, (rule) => rule.endsWith(` -j ${chain}`));
-    nat.deleteChain(chain);
+    nat.deleteWhere(POSTROUTING, (rule) => {
+      const source = /^-s ([^/ ]+)/.exec(rule)?.[1] ?? '';
+      return rule.endsWith(jump) && rule.includes(match) && !others.has(source);
+    });
+    if (!nat.rules(POSTROUTING).some((rule) => rule.endsWith(jump))) nat.deleteChain(chain);
     await nat.commit();
   }
 }
@@ -161,11 +167,49 @@ export async function mayHaveChain(
   return chains.some(({ name }) => name === chain) || legacyTables(family).includes(tableName);
 }
 
-/** Takes an attachment's rules away, of whichever backend, known by their comments. */
-export async function tearDownMasquerade(host: Side, owner: Masqueraded): Promise<void> {
+/**
+ * Takes an attachment's rules away, of whichever backend, known by their comments. The iptables backend's chain is that of
+ * all interfaces that a container has in the network: what serves addresses in `others`, those of its other interfaces,
+ * stays.
+ */
+export async function tearDownMasquerade(
+  host: Side,
+  owner: Masqueraded,
+  others: ReadonlySet<string> = new Set(),
+): Promise<void> {
   const prefix = instance(owner);
   await removeNftables(host, (text) => text.startsWith(prefix));
-  await removeIptables(host, owner);
+  await removeIptables(host, owner, others);
+}
+
+/** The addresses of a sandbox's other interfaces; none when it is gone. */
+export async function otherAddresses(sandbox: Sandbox, ifname: string): Promise<ReadonlySet<string>> {
+  if (!sandbox.exists) return new Set();
+  const { links, addresses } = sandbox.network;
+  const own = await links.find(ifname);
+  const all = await addresses.list();
+  return new Set(
+    all.filter(({ index }) => index !== own?.index).map(({ address }) => address.split('/')[0] as string),
+  );
+}
+
+/** Are the packets of all these addresses masqueraded, by whichever backend? */
+export async function isMasqueraded(host: Side, owner: Masqueraded, ips: readonly Cidr[]): Promise<boolean> {
+  const prefix = instance(owner);
+  const rules = (await host.netfilter.rules(checks)).filter((rule) => rule.comment?.startsWith(prefix));
+  if (rules.length >= ips.length) return true;
+  const chain = chainName(owner.name, owner.containerId);
+  for (const family of ['ip', 'ip6'] as const) {
+    const own = ips.filter((ip) => familyOf(ip) === (family === 'ip' ? IPV4 : IPV6));
+    if (own.length === 0) continue;
+    if (!(await mayHaveChain(host, family, 'nat', chain))) return false;
+    const nat = await IptablesTable.load(host.namespace, family, 'nat');
+    const jumps = nat.rules(POSTROUTING).filter((rule) => rule.endsWith(` -j ${chain}`));
+    const isServed = ({ address }: Cidr): boolean =>
+      jumps.some((rule) => rule.startsWith(`-s ${formatAddress(address)}/`));
+    if (!own.every(isServed) || nat.rules(chain).length === 0) return false;
+  }
+  return true;
 }
 
 /** Takes the rules of a network's attachments away that are not valid any more. */

@@ -1,6 +1,6 @@
 import { CniError, errorCodes } from '../../cni/errors.js';
-import type { AttachmentRequest } from '../../cni/plugin.js';
-import type { Interface } from '../../cni/result.js';
+import type { AttachmentRequest, Side } from '../../cni/plugin.js';
+import type { Interface, Result } from '../../cni/result.js';
 import { NetlinkError } from '../../netlink/errors.js';
 import type { Device } from '../../network/context.js';
 import type { Link } from '../../network/links.js';
@@ -63,4 +63,26 @@ export function interfaceOf({ ifname, address }: Link, path?: string): Interface
     ...(address === undefined ? {} : { mac: address }),
     ...(path === undefined ? {} : { sandbox: path }),
   };
+}
+
+const RANDOM_NAME = /^veth[0-9a-f]{8}$/;
+
+/**
+ * Deletes the host's end of an interface whose sandbox cannot be entered any more, as the result of its ADD names it: the
+ * kernel takes a namespace down when it finds time, and routes to the container would stay until then.
+ */
+export async function removeHostEnd(
+  { network }: Side,
+  result: Result | undefined,
+  ifname: string,
+): Promise<void> {
+  const interfaces = result?.interfaces ?? [];
+  const own = interfaces.findIndex(({ name, sandbox }) => name === ifname && sandbox);
+  const end = interfaces
+    .slice(0, Math.max(own, 0))
+    .findLast(({ name, sandbox }) => !sandbox && RANDOM_NAME.test(name));
+  if (end === undefined) return;
+  const link = await network.links.find(end.name);
+  if (link?.kind === 'veth' && (end.mac ?? link.address) === link.address)
+    await network.links.delete(link.index);
 }

@@ -5,7 +5,12 @@ import type { Interface, Result } from '../../../cni/result.js';
 import type { Link } from '../../../network/links.js';
 import { dnsOf } from '../../common/dns.js';
 import { cidrOf, configureInterface, enableForwarding } from '../../common/interface.js';
-import { collectMasquerade, setUpMasquerade, tearDownMasquerade } from '../../common/masquerade.js';
+import {
+  collectMasquerade,
+  otherAddresses,
+  setUpMasquerade,
+  tearDownMasquerade,
+} from '../../common/masquerade.js';
 import { randomMac } from '../../common/names.js';
 import { setUpSpoofCheck, tearDownSpoofCheck } from '../../common/spoof-check.js';
 import { everyStep, type Undo, undoing } from '../../common/undo.js';
@@ -63,7 +68,7 @@ async function configureLayer3(
     enableForwarding(host, ips);
   }
   if (settings.ipMasq) {
-    undo.push(() => tearDownMasquerade(host, request));
+    undo.push(async () => tearDownMasquerade(host, request, await otherAddresses(sandbox, ifname)));
     await setUpMasquerade(host, request, ips.map(cidrOf), settings.ipMasqBackend);
   }
   return { ...given, ips, routes, ...(gateway === undefined ? {} : { gateway }) };
@@ -125,7 +130,7 @@ async function remove(request: Request): Promise<void> {
     async () => {
       if (ipam.configured) await ipam.delete();
     },
-    () => tearDownMasquerade(host, request),
+    async () => tearDownMasquerade(host, request, await otherAddresses(sandbox, ifname)),
     () => tearDownSpoofCheck(host, request),
     () => removeUnusedBridge(host, config.bridge),
   );
