@@ -169,9 +169,15 @@ async function operate(
       const result = await plugin.add(request);
       const { cniVersion } = request;
       const named = valueAt(request.rawConfig, 'cniVersion') ?? '';
-      return plugin.currentShape && named !== ''
-        ? { ...formatResult(result, currentVersion), cniVersion }
-        : formatResult(result, cniVersion);
+      try {
+        return plugin.currentShape && named !== ''
+          ? { ...formatResult(result, currentVersion), cniVersion }
+          : formatResult(result, cniVersion);
+      } catch (error) {
+        // an attachment that cannot be told of in the config's version is none
+        await plugin.delete(request);
+        throw error;
+      }
     }
     case 'DEL':
       await plugin.delete(request);
