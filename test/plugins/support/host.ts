@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { installPlugins } from '../../../host/cli/install.js';
 import { Lab } from '../../support/lab.js';
 
@@ -12,6 +13,9 @@ interface Teardown {
 
 export type Json = Record<string, unknown>;
 export type Side = 'ours' | 'reference';
+
+/** What our plugins' wrappers start. */
+const program = fileURLToPath(new URL('../../../plugins/plugin.js', import.meta.url));
 
 /** Debian's containernetworking-plugins. */
 const referenceDirectory = '/usr/lib/cni';
@@ -80,11 +84,36 @@ export class CniHost {
     extra: NodeJS.ProcessEnv = {},
   ): Outcome {
     const env = this.#environment(side, command, container, extra);
+    return this.#spawn(this.file(side, type), [], env, config);
+  }
+
+  #spawn(file: string, args: string[], env: NodeJS.ProcessEnv, config: Json): Outcome {
     const done = this.lab.namespace.run(() =>
-      spawnSync(this.file(side, type), [], { env, input: JSON.stringify(config), encoding: 'utf8' }),
+      spawnSync(file, args, { env, input: JSON.stringify(config), encoding: 'utf8' }),
     );
     if (done.error !== undefined) throw done.error;
     return outcomeOf(done.status, done.signal, done.stdout, done.stderr);
+  }
+
+  /**
+   * Runs our plugin and has strace(1) spoil its n-th message to the kernel: refused for want of memory, or never sent,
+   * since the process is killed. Without an effect, `status` is 0: there were fewer messages.
+   */
+  runWithFault(
+    type: string,
+    command: string,
+    config: Json,
+    container: Container,
+    fault: { readonly nth: number; readonly kind: 'refused' | 'killed' },
+    extra: NodeJS.ProcessEnv = {},
+  ): Outcome {
+    // strace counts for each thread: there is to be one that sends
+    const env = this.#environment('ours', command, container, { ...extra, UV_THREADPOOL_SIZE: '1' });
+    const effect = fault.kind === 'refused' ? 'error=ENOBUFS' : 'signal=KILL';
+    const inject = `inject=sendto:${effect}:when=${fault.nth}`;
+    const args = ['-f', '-qq', '-o', '/dev/null', '-e', 'trace=sendto', '-e', inject];
+    // not by its wrapper, which would take the variable away
+    return this.#spawn('strace', [...args, process.execPath, program, type], env, config);
   }
 
   /** `run`, without waiting; `killed` after so many ms when given. */
