@@ -6,6 +6,7 @@ const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
   firewall: async () => (await import('./meta/firewall/firewall.js')).firewall,
   'host-local': async () => (await import('./ipam/host-local/host-local.js')).hostLocal,
   loopback: async () => (await import('./main/loopback.js')).loopback,
+  macvlan: async () => (await import('./main/macvlan/macvlan.js')).macvlan,
   ptp: async () => (await import('./main/ptp/ptp.js')).ptp,
   sbr: async () => (await import('./meta/sbr/sbr.js')).sbr,
   static: async () => (await import('./ipam/static.js')).staticAddresses,

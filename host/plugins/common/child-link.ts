@@ -1,0 +1,130 @@
+import { randomInt } from 'node:crypto';
+import type { CniError } from '../../cni/errors.js';
+import type { AttachmentRequest, Side } from '../../cni/plugin.js';
+import type { IpConfig, Result } from '../../cni/result.js';
+import { NetlinkError } from '../../netlink/errors.js';
+import type { Link, LinkInput } from '../../network/links.js';
+import { checkAddresses, checkRoutes, wrong } from './check.js';
+import { configureInterface, failed } from './interface.js';
+
+type Request = AttachmentRequest<unknown>;
+
+const INDEX_ATTEMPTS = 10;
+const FIRST_INDEX = 0x10000;
+const LAST_INDEX = 0x7fffffff;
+
+function isError(error: unknown, ...codes: string[]): boolean {
+  return error instanceof NetlinkError && codes.includes(error.code);
+}
+
+/**
+ * Creates the sandbox's interface on a master that lives on either side, under its own name from the beginning: a process
+ * that is killed leaves either nothing or what DEL finds. Throws CniError 999.
+ */
+export async function createChildLink(
+  { host, sandbox, ifname }: Request,
+  side: Side,
+  input: LinkInput & { readonly kind: string; readonly link: number },
+): Promise<Link> {
+  const { kind } = input;
+  try {
+    if (side === sandbox) await sandbox.network.links.create({ ...input, ifname });
+    else {
+      const moved = { ...input, ifname, namespace: sandbox.namespace };
+      try {
+        await host.network.links.create(moved);
+      } catch (error) {
+        if (!isError(error, 'EEXIST')) throw error;
+        if ((await sandbox.network.links.find(ifname)) !== undefined) throw error;
+        await createWithIndex(host, moved);
+      }
+    }
+  } catch (error) {
+    if (isError(error, 'EEXIST')) {
+      throw failed(`failed to create ${kind}: container interface "${ifname}" already exists`, error);
+    }
+    throw failed(`failed to create ${kind}`, error);
+  }
+  return await sandbox.network.links.get(ifname);
+}
+
+/**
+ * Kernels before 6.15 look the name of a link that is to be born elsewhere up in the namespace of the socket too, unless
+ * an index tells it (linux/net/core/rtnetlink.c, __rtnl_newlink). The host's own `eth0` is then not in the way.
+ */
+async function createWithIndex({ network }: Side, input: LinkInput): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await network.links.create({ ...input, index: randomInt(FIRST_INDEX, LAST_INDEX) });
+      return;
+    } catch (error) {
+      // the index is taken on one side or the other
+      if (!isError(error, 'EEXIST', 'EBUSY') || attempt === INDEX_ATTEMPTS) throw error;
+    }
+  }
+}
+
+/** Addresses and routes of the sandbox's interface, which tells its neighbours about itself. */
+export async function configureChildLink(
+  { sandbox, ifname }: Request,
+  ips: readonly IpConfig[],
+  { routes = [] }: Result,
+): Promise<void> {
+  const { sysctl } = sandbox.namespace;
+  sysctl.ensure(`net/ipv4/conf/${ifname}/arp_notify`, 1);
+  sysctl.ensure(`net/ipv6/conf/${ifname}/ndisc_notify`, 1);
+  await configureInterface(sandbox, ifname, ips, routes);
+}
+
+/** What CHECK compares of a link on a master. */
+export interface ExpectedChild {
+  readonly kind: string;
+  /** Index of the master, when it is known which one it must be. */
+  readonly master: number | undefined;
+  /** Bytes; 0 when it may be any. */
+  readonly mtu: number;
+  /** Compares what is the kind's own. Throws CniError. */
+  readonly data: (link: Link) => void;
+  /** How the plugin's complaints begin. */
+  readonly lowerCase: boolean;
+}
+
+/** CHECK: is the sandbox's interface as ADD left it? Throws CniError 999. */
+export async function checkChildLink(
+  { sandbox, ifname }: Request,
+  side: Side,
+  result: Result,
+  expected: ExpectedChild,
+): Promise<void> {
+  const complain = (text: string): CniError =>
+    wrong(expected.lowerCase ? text.charAt(0).toLowerCase() + text.slice(1) : text);
+  const { interfaces = [], ips = [], routes = [] } = result;
+  const index = interfaces.findIndex(({ name, sandbox: path }) => name === ifname && path);
+  const entry = interfaces[index];
+  if (entry === undefined) throw complain(`Container Interface name in prevResult: ${ifname} not found`);
+  if (entry.sandbox !== sandbox.path) {
+    throw complain(
+      `Sandbox in prevResult ${entry.sandbox ?? ''} doesn't match configured netns: ${sandbox.path}`,
+    );
+  }
+  const link = await sandbox.network.links.find(ifname);
+  if (link === undefined) throw complain(`Interface ${ifname} not found`);
+  if (link.kind !== expected.kind) {
+    throw complain(`Error: Container interface ${ifname} not of type ${expected.kind}`);
+  }
+  const below = link.link ?? 0;
+  if ((await side.network.links.find(below)) === undefined || (expected.master ?? below) !== below) {
+    throw complain(`Container interface ${ifname} is on another link than its master`);
+  }
+  expected.data(link);
+  if (expected.mtu > 0 && link.mtu !== expected.mtu) {
+    throw complain(`Container interface ${ifname} has MTU ${link.mtu}, expected ${expected.mtu}`);
+  }
+  if (entry.mac && entry.mac.toLowerCase() !== link.address) {
+    throw complain(`Interface ${ifname} Mac ${entry.mac} doesn't match container Mac: ${link.address}`);
+  }
+  if (!link.up) throw complain(`Interface ${ifname} is down`);
+  const own = ips.filter((ip) => ip.interface === index || ip.interface === undefined);
+  await checkAddresses(sandbox.network, ifname, own);
+  await checkRoutes(sandbox.network, routes);
+}
