@@ -45,7 +45,13 @@ export async function createChildLink(
     }
     throw failed(`failed to create ${kind}`, error);
   }
-  return await sandbox.network.links.get(ifname);
+  try {
+    return await sandbox.network.links.get(ifname);
+  } catch (error) {
+    // nobody else knows yet that it is there
+    await sandbox.network.links.delete(ifname);
+    throw error;
+  }
 }
 
 /**
