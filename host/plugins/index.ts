@@ -5,6 +5,7 @@ const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
   bridge: async () => (await import('./main/bridge/bridge.js')).bridge,
   firewall: async () => (await import('./meta/firewall/firewall.js')).firewall,
   'host-local': async () => (await import('./ipam/host-local/host-local.js')).hostLocal,
+  ipvlan: async () => (await import('./main/ipvlan/ipvlan.js')).ipvlan,
   loopback: async () => (await import('./main/loopback.js')).loopback,
   macvlan: async () => (await import('./main/macvlan/macvlan.js')).macvlan,
   ptp: async () => (await import('./main/ptp/ptp.js')).ptp,

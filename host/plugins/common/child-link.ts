@@ -97,11 +97,12 @@ export interface ExpectedChild {
 
 /** CHECK: is the sandbox's interface as ADD left it? Throws CniError 999. */
 export async function checkChildLink(
-  { sandbox, ifname }: Request,
+  request: Request,
   side: Side,
   result: Result,
   expected: ExpectedChild,
 ): Promise<void> {
+  const { sandbox, ifname } = request;
   const complain = (text: string): CniError =>
     wrong(expected.lowerCase ? text.charAt(0).toLowerCase() + text.slice(1) : text);
   const { interfaces = [], ips = [], routes = [] } = result;
@@ -118,10 +119,7 @@ export async function checkChildLink(
   if (link.kind !== expected.kind) {
     throw complain(`Error: Container interface ${ifname} not of type ${expected.kind}`);
   }
-  const below = link.link ?? 0;
-  if ((await side.network.links.find(below)) === undefined || (expected.master ?? below) !== below) {
-    throw complain(`Container interface ${ifname} is on another link than its master`);
-  }
+  await checkMaster(request, side, link, expected.master, complain);
   expected.data(link);
   if (expected.mtu > 0 && link.mtu !== expected.mtu) {
     throw complain(`Container interface ${ifname} has MTU ${link.mtu}, expected ${expected.mtu}`);
@@ -133,4 +131,21 @@ export async function checkChildLink(
   const own = ips.filter((ip) => ip.interface === index || ip.interface === undefined);
   await checkAddresses(sandbox.network, ifname, own);
   await checkRoutes(sandbox.network, routes);
+}
+
+/** Is a link on the master that it should be on? `side` is where that is, if `index` is known. */
+async function checkMaster(
+  { host, sandbox, ifname }: Request,
+  side: Side,
+  link: Link,
+  index: number | undefined,
+  complain: (text: string) => CniError,
+): Promise<void> {
+  const below = link.link ?? 0;
+  // the kernel names the namespace of a link below only when it is another
+  const actual = link.linkNetnsid === undefined ? sandbox : host;
+  const isOther = index !== undefined && (index !== below || actual !== side);
+  if (isOther || (await actual.network.links.find(below)) === undefined) {
+    throw complain(`Container interface ${ifname} is on another link than its master`);
+  }
 }

@@ -1,0 +1,149 @@
+import { CniError, errorCodes } from '../../../cni/errors.js';
+import {
+  type AttachmentRequest,
+  definePlugin,
+  type Request as PluginRequest,
+  type Side,
+} from '../../../cni/plugin.js';
+import type { Result } from '../../../cni/result.js';
+import type { Link } from '../../../network/links.js';
+import { requirePrevResult, wrong } from '../../common/check.js';
+import { checkChildLink, configureChildLink, createChildLink } from '../../common/child-link.js';
+import { checkMtu, findMaster } from '../../common/master.js';
+import { everyStep, type Undo, undoing } from '../../common/undo.js';
+import { interfaceOf } from '../../common/veth.js';
+import { type IpvlanConfig, ipvlanShape, modeOf } from './config.js';
+
+type Request = AttachmentRequest<IpvlanConfig>;
+
+/** Where the master is, and its name if it is known. */
+function masterOf(request: Request): { readonly side: Side; readonly name: string } {
+  const { config, host, sandbox } = request;
+  const side = config.linkInContainer ? sandbox : host;
+  if (config.master !== '') return { side, name: config.master };
+  const { prevResult } = request;
+  if (prevResult === undefined) return { side, name: '' };
+  const [only, ...others] = prevResult.interfaces ?? [];
+  if (only === undefined || only.name === '' || others.length > 0) {
+    throw new CniError(
+      errorCodes.internal,
+      'chained master failure. PrevResult lacks a single named interface',
+    );
+  }
+  return { side: only.sandbox ? sandbox : side, name: only.name };
+}
+
+async function findCheckedMaster(side: Side, name: string, mtu: number): Promise<Link> {
+  const link = await findMaster(side, name);
+  checkMtu(mtu, link);
+  return link;
+}
+
+async function create(request: Request): Promise<Link> {
+  const { config } = request;
+  const mode = modeOf(config);
+  const { side, name } = masterOf(request);
+  const master = await findCheckedMaster(side, name, config.mtu);
+  return await createChildLink(request, side, {
+    kind: 'ipvlan',
+    link: master.index,
+    ...(config.mtu > 0 ? { mtu: config.mtu } : {}),
+    data: { mode },
+  });
+}
+
+/** Addresses and routes: those of the plugin before, or else IPAM's. */
+async function addressing({ ipam, prevResult }: Request, undo: Undo): Promise<Result> {
+  if (!ipam.configured && (prevResult?.ips ?? []).length > 0) return prevResult as Result;
+  // a DHCP client asks over the interface
+  const given = await ipam.add();
+  undo.push(() => ipam.delete());
+  if ((given.ips ?? []).length === 0) {
+    throw new CniError(errorCodes.internal, 'IPAM plugin returned missing IP config');
+  }
+  return given;
+}
+
+async function add(request: Request): Promise<Result> {
+  const { sandbox, config } = request;
+  // a namespace that cannot be opened is found out before anything is made
+  const path = sandbox.namespace.path ?? sandbox.path;
+  return await undoing(request.log, async (undo) => {
+    const link = await create(request);
+    undo.push(() => sandbox.network.links.delete(link.index));
+    const given = await addressing(request, undo);
+    const ips = (given.ips ?? []).map((ip) => ({ ...ip, interface: 0 }));
+    await configureChildLink(request, ips, given);
+    return {
+      interfaces: [interfaceOf(link, path)],
+      ips,
+      routes: given.routes ?? [],
+      ...(config.dns === undefined ? {} : { dns: config.dns as NonNullable<Result['dns']> }),
+    };
+  });
+}
+
+async function remove({ sandbox, ipam, ifname }: Request): Promise<void> {
+  await everyStep(
+    // before the interface goes: a DHCP client gives its lease back over it
+    async () => {
+      if (ipam.configured) await ipam.delete();
+    },
+    async () => {
+      if (sandbox.exists) await sandbox.network.links.delete(ifname);
+    },
+  );
+}
+
+async function check(request: Request): Promise<void> {
+  const { config, ipam } = request;
+  const mode = modeOf(config);
+  if (ipam.configured) await ipam.check();
+  const result = requirePrevResult(request.prevResult);
+  const { side, master } = await knownMaster(request);
+  await checkChildLink(request, side, result, {
+    kind: 'ipvlan',
+    master,
+    mtu: config.mtu,
+    lowerCase: false,
+    data: ({ data }) => {
+      const actual = (data as { mode?: string }).mode;
+      if (actual !== mode)
+        throw wrong(`Container IPVlan mode ${actual} does not match expected value: ${mode}`);
+    },
+  });
+}
+
+/** The master that the config names. The result of a whole chain does not tell what came before this plugin. */
+async function knownMaster({
+  config: { master: name, mtu, linkInContainer },
+  host,
+  sandbox,
+}: Request): Promise<{ side: Side; master: number | undefined }> {
+  const side = linkInContainer ? sandbox : host;
+  const master = name === '' ? undefined : await findCheckedMaster(side, name, mtu);
+  return { side, master: master?.index };
+}
+
+async function status({ config, host, ipam }: PluginRequest<IpvlanConfig>): Promise<void> {
+  modeOf(config);
+  // without a name, the master may be what a plugin before makes; what is in containers is not known before there is one
+  if (config.master !== '' && !config.linkInContainer) {
+    checkMtu(config.mtu, await findMaster(host, config.master, errorCodes.pluginNotAvailable));
+  }
+  if (ipam.configured) await ipam.status();
+}
+
+/** ipvlan: containers that share the hardware address of a link of the host. */
+export const ipvlan = definePlugin<IpvlanConfig>({
+  type: 'ipvlan',
+  config: ipvlanShape,
+  configError: 'failed to load netconf',
+  add,
+  delete: remove,
+  check,
+  async gc({ ipam }) {
+    if (ipam.configured) await ipam.gc();
+  },
+  status,
+});
