@@ -104,6 +104,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   shim::InitSocket(env, exports);
   shim::InitNamespace(env, exports);
   shim::InitFile(env, exports);
+  shim::InitPacket(env, exports);
   return exports;
 }
 

@@ -7,18 +7,10 @@
 #include <algorithm>
 
 #include "exchange.h"
+#include "watch.h"
 
 namespace shim {
 namespace {
-
-class Socket;
-
-// A readiness watch in the event loop. It outlives its socket until the loop has let go of it.
-struct Watch {
-  uv_poll_t poll;
-  Socket* socket;
-  napi_async_cleanup_hook_handle hook;
-};
 
 class Socket : public Napi::ObjectWrap<Socket> {
  public:
@@ -260,46 +252,18 @@ class Socket : public Napi::ObjectWrap<Socket> {
     }
     on_readable_ = Napi::Persistent(info[0].As<Napi::Function>());
     if (watch_ != nullptr) return env.Undefined();
-    uv_loop_t* loop = nullptr;
-    napi_get_uv_event_loop(env, &loop);
-    auto* watch = new Watch();
-    watch->socket = this;
-    int status = uv_poll_init(loop, &watch->poll, fd_.get());
-    if (status != 0) {
-      delete watch;
+    if (Failure failure = Watch::Start(env, fd_.get(), [this] { Readable(); }, &watch_)) {
       on_readable_.Reset();
-      Throw(env, {-status, "uv_poll_init"});
+      Throw(env, failure);
       return env.Undefined();
     }
-    watch->poll.data = watch;
-    napi_add_async_cleanup_hook(
-        env, [](napi_async_cleanup_hook_handle, void* data) { CloseWatch(static_cast<Watch*>(data)); }, watch, &watch->hook);
-    watch_ = watch;
     // who listens is not forgotten, even when nothing else points to the socket
     listening_ = Napi::Persistent(info.This().As<Napi::Object>());
-    uv_poll_start(&watch->poll, UV_READABLE, [](uv_poll_t* poll, int, int) {
-      auto* self = static_cast<Watch*>(poll->data);
-      if (self->socket != nullptr) self->socket->Readable();
-    });
     return env.Undefined();
   }
 
-  static void CloseWatch(Watch* watch) {
-    if (watch->socket != nullptr) watch->socket->watch_ = nullptr;
-    watch->socket = nullptr;
-    auto* handle = reinterpret_cast<uv_handle_t*>(&watch->poll);
-    if (uv_is_closing(handle)) return;
-    uv_poll_stop(&watch->poll);
-    uv_close(handle, [](uv_handle_t* closed) {
-      auto* self = static_cast<Watch*>(closed->data);
-      napi_remove_async_cleanup_hook(self->hook);
-      delete self;
-    });
-  }
-
   void StopWatch() {
-    if (watch_ != nullptr) CloseWatch(watch_);
-    watch_ = nullptr;
+    if (watch_ != nullptr) watch_->Stop();
     on_readable_.Reset();
     listening_.Reset();
   }
@@ -311,11 +275,11 @@ class Socket : public Napi::ObjectWrap<Socket> {
 
   // ref() and unref(): whether the watch keeps the process alive
   Napi::Value RefWatch(const Napi::CallbackInfo& info) {
-    if (watch_ != nullptr) uv_ref(reinterpret_cast<uv_handle_t*>(&watch_->poll));
+    if (watch_ != nullptr) watch_->Ref();
     return info.Env().Undefined();
   }
   Napi::Value UnrefWatch(const Napi::CallbackInfo& info) {
-    if (watch_ != nullptr) uv_unref(reinterpret_cast<uv_handle_t*>(&watch_->poll));
+    if (watch_ != nullptr) watch_->Unref();
     return info.Env().Undefined();
   }
 

@@ -77,7 +77,35 @@ export interface KernelSocket extends NativeSocket {
   sendSync(request: Uint8Array): void;
 }
 
+/** A packet that a PacketSocket received. */
+export interface ReceivedPacket {
+  /** Bytes. */
+  readonly length: number;
+  /** TP_STATUS_… (linux/if_packet.h): 8, TP_STATUS_CSUMNOTREADY, where the sender left the checksum to hardware that is none. */
+  readonly status: number;
+  /** Link-layer address of the sender. */
+  readonly address: Uint8Array;
+}
+
+/** A packet socket (packet(7), SOCK_DGRAM) on one link: packets without their link-layer header. */
+export interface PacketSocket {
+  /** Throws SystemCallError when made through `guarded`; ENETDOWN while the link is down. */
+  send(packet: Uint8Array, address: Uint8Array): void;
+  /** Takes a packet that is there now; undefined when none is. What is longer than the buffer is cut. */
+  receive(buffer: Uint8Array): ReceivedPacket | undefined;
+  /** The event loop calls `onReadable` whenever there is something to receive, an error included. */
+  startReading(onReadable: () => void): void;
+  /** Closing twice is no error. */
+  close(): void;
+}
+
 interface Addon {
+  readonly PacketSocket: new (
+    namespace: number,
+    protocol: number,
+    ifindex: number,
+    filter: Uint8Array,
+  ) => PacketSocket;
   readonly Socket: new (
     protocol: number,
     namespace: number,
@@ -258,7 +286,23 @@ export function openSocket(options: OpenSocketOptions): KernelSocket {
   }
 }
 
-/** Runs a call of a NativeSocket, turning what the shim throws into SystemCallError or SocketError. */
+export interface OpenPacketSocketOptions {
+  /** Descriptor of the network namespace to open it in; this thread's by default. */
+  readonly namespace?: number | undefined;
+  /** ETH_P_… (linux/if_ether.h). */
+  readonly protocol: number;
+  readonly ifindex: number;
+  /** A classic BPF program (struct sock_filter of linux/filter.h); everything passes without one. */
+  readonly filter?: Uint8Array | undefined;
+}
+
+/** Opens a packet socket inside a namespace. Throws SystemCallError or NativeUnavailableError. */
+export function openPacketSocket(options: OpenPacketSocketOptions): PacketSocket {
+  const { namespace = -1, protocol, ifindex, filter = new Uint8Array() } = options;
+  return call((native) => new native.PacketSocket(namespace, protocol, ifindex, filter));
+}
+
+/** Runs a call of a NativeSocket or PacketSocket, turning what the shim throws into SystemCallError or SocketError. */
 export function guarded<T>(work: () => T): T {
   try {
     return work();
