@@ -7,7 +7,7 @@ import { pluginTypes } from '../plugins/index.js';
 
 /**
  * Variables that a plugin gets besides PATH: those of the CNI specification and cnitool, and the bus that firewalld is
- * asked on. All others stay outside: what NODE_OPTIONS or LD_PRELOAD name must not run as root.
+ * asked on; systemd's about sockets that it has opened. All others stay outside: what NODE_OPTIONS or LD_PRELOAD name must not run as root.
  */
 const passed = [
   'CNI_COMMAND',
@@ -18,6 +18,9 @@ const passed = [
   'CNI_PATH',
   'CNI_NETNS_OVERRIDE',
   'DBUS_SYSTEM_BUS_ADDRESS',
+  // of systemd, for dhcp daemon: sd_listen_fds(3)
+  'LISTEN_PID',
+  'LISTEN_FDS',
 ] as const;
 
 function quoted(text: string): string {
@@ -34,7 +37,7 @@ function wrapper(type: string, node: string, program: string): string {
   const command = node.includes('=') ? `/bin/sh -c 'exec "$0" "$@"' ${quoted(node)}` : quoted(node);
   return `#!/bin/sh
 # CNI plugin ${type} of Netloom, written by netloom install
-exec /usr/bin/env -i PATH="\${PATH:-/usr/sbin:/usr/bin:/sbin:/bin}" ${variables} ${command} ${quoted(program)} ${quoted(type)}
+exec /usr/bin/env -i PATH="\${PATH:-/usr/sbin:/usr/bin:/sbin:/bin}" ${variables} ${command} ${quoted(program)} ${quoted(type)} "$@"
 `;
 }
 

@@ -115,6 +115,8 @@ export interface PluginDefinition<C> {
   gc?(request: GcRequest<C>): Promise<void>;
   /** Throws CniError 50 or 51 when ADD would not succeed. */
   status?(request: Request<C>): Promise<void>;
+  /** What its program does when it is started with arguments, as `dhcp daemon`; they mean nothing to other plugins. */
+  main?(args: readonly string[]): Promise<void>;
 }
 
 /** A CNI plugin, whatever its config. */

@@ -13,7 +13,9 @@ async function main(): Promise<void> {
     process.exitCode = 2;
     return;
   }
-  await runPlugin(plugin, version, bundled);
+  const args = process.argv.slice(3);
+  if (args.length > 0 && plugin.main !== undefined) await plugin.main(args);
+  else await runPlugin(plugin, version, bundled);
 }
 
 void main();
