@@ -36,6 +36,8 @@ const COLUMN_SIZE: usize = 40;
 const SOURCE_HEADER: u32 = 0;
 const COLUMN_BIG_ENDIAN: u32 = 1;
 const ABSENT: u32 = 0xffffffff;
+/** Rows that are copied at a time: their messages stay in the first-level cache from one column to the next. */
+const RUN: u32 = 256;
 
 /** Why the last call stopped. */
 export const STOP_END: u32 = 0;
@@ -98,7 +100,7 @@ export function columns(
     }
     // how many messages of this very shape follow
     const stride = <usize>align4(length);
-    const most = min<u32>(limit - row, <u32>((end - at - length) / stride) + 1);
+    const most = min<u32>(min<u32>(limit - row, RUN), <u32>((end - at - length) / stride) + 1);
     const type = load<u16>(at, 4);
     let rows: u32 = 1;
     let next = at + stride;
@@ -175,7 +177,7 @@ function copy(column: usize, at: usize, stride: usize, row: u32, rows: u32): boo
   const lengths = <usize>load<u32>(column, 16);
   if (width == 0) return copyVarying(column, offset == ABSENT ? ABSENT : offset, length, at, stride, row, rows);
   let to = <usize>load<u32>(column, 12) + <usize>row * width;
-  if (lengths != 0) memory.fill(lengths + row, offset == ABSENT ? 0 : <u8>length, rows);
+  if (lengths != 0) fill(lengths + row, offset == ABSENT ? 0 : <u8>length, rows);
   if (offset == ABSENT) {
     memory.fill(to, 0, <usize>rows * width);
     return true;
@@ -185,19 +187,46 @@ function copy(column: usize, at: usize, stride: usize, row: u32, rows: u32): boo
   const end = to + <usize>rows * width;
   if (length == 4 && width == 4) {
     if (swapped) for (; to < end; to += 4, from += stride) store<u32>(to, bswap<u32>(load<u32>(from)));
-    else for (; to < end; to += 4, from += stride) store<u32>(to, load<u32>(from));
-  } else if (length == 1 && width == 1) for (; to < end; to++, from += stride) store<u8>(to, load<u8>(from));
+    else copyEach<u32>(to, end, from, stride);
+  } else if (length == 1 && width == 1) copyEach<u8>(to, end, from, stride);
   else if (length == 2 && width == 2) {
     if (swapped) for (; to < end; to += 2, from += stride) store<u16>(to, bswap<u16>(load<u16>(from)));
-    else for (; to < end; to += 2, from += stride) store<u16>(to, load<u16>(from));
+    else copyEach<u16>(to, end, from, stride);
   } else if (length == 8 && width == 8) {
     if (swapped) for (; to < end; to += 8, from += stride) store<u64>(to, bswap<u64>(load<u64>(from)));
-    else for (; to < end; to += 8, from += stride) store<u64>(to, load<u64>(from));
+    else copyEach<u64>(to, end, from, stride);
   } else {
     if (length < width) memory.fill(to, 0, <usize>rows * width);
     for (; to < end; to += width, from += stride) memory.copy(to, from, length);
   }
   return true;
+}
+
+/** Four rows at a time: a loop costs WebAssembly a check in every round. */
+// @ts-ignore: decorator
+@inline
+function copyEach<T>(to: usize, end: usize, from: usize, stride: usize): void {
+  const size = sizeof<T>();
+  const fours = end - ((end - to) & (4 * size - 1));
+  const twice = stride * 2;
+  const thrice = twice + stride;
+  for (; to < fours; to += 4 * size, from += stride * 4) {
+    store<T>(to, load<T>(from));
+    store<T>(to + size, load<T>(from + stride));
+    store<T>(to + 2 * size, load<T>(from + twice));
+    store<T>(to + 3 * size, load<T>(from + thrice));
+  }
+  for (; to < end; to += size, from += stride) store<T>(to, load<T>(from));
+}
+
+/** `memory.fill` is a call out of the module, which a run of rows is too short for. */
+// @ts-ignore: decorator
+@inline
+function fill(to: usize, value: u8, count: u32): void {
+  const end = to + count;
+  const many = i8x16.splat(value);
+  for (; to + 16 <= end; to += 16) v128.store(to, many);
+  for (; to < end; to++) store<u8>(to, value);
 }
 
 function copyVarying(

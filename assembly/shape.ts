@@ -32,6 +32,7 @@ import {
   NODE_VARIANT,
   RAW,
   SHAPE_ATTRIBUTES,
+  SHAPE_BLOCKS,
   SHAPE_CHAIN,
   SHAPE_DIRECTORY,
   SHAPE_HASH,
@@ -43,7 +44,6 @@ import {
   SHAPE_SERIAL,
   SHAPE_SIZE,
   SHAPE_STATUS,
-  SHAPE_WORDS,
   SIZE_AUTO,
   STATUS_FLEETING,
   STATUS_TRUNCATED,
@@ -51,6 +51,11 @@ import {
 } from './layout';
 
 const BUCKETS: u32 = 256;
+
+// a block of the template: offset in the message (u32), sixteen of its bytes, and which of them count
+const BLOCK_WORDS: usize = 8;
+const BLOCK_MASK: usize = 24;
+const BLOCK_SIZE: usize = 40;
 
 let arena: usize = 0;
 let arenaEnd: usize = 0;
@@ -83,13 +88,15 @@ export function forgetShapes(): void {
 // @ts-ignore: decorator
 @inline
 export function matches(shape: usize, at: usize): bool {
-  let pair = shape + SHAPE_SIZE + <usize>load<u32>(shape, SHAPE_NODES) * NODE_SIZE;
-  const end = pair + ((<usize>load<u32>(shape, SHAPE_WORDS)) << 3);
-  while (pair < end) {
-    if (load<u32>(at + load<u32>(pair)) != load<u32>(pair, 4)) return false;
-    pair += 8;
+  let block = shape + SHAPE_SIZE + <usize>load<u32>(shape, SHAPE_NODES) * NODE_SIZE;
+  const end = block + <usize>load<u32>(shape, SHAPE_BLOCKS) * BLOCK_SIZE;
+  let different = i32x4.splat(0);
+  while (block < end) {
+    const found = v128.load(at + load<u32>(block));
+    different = v128.or(different, v128.and(v128.xor(found, v128.load(block, BLOCK_WORDS)), v128.load(block, BLOCK_MASK)));
+    block += BLOCK_SIZE;
   }
-  return true;
+  return !v128.any_true(different);
 }
 
 // @ts-ignore: decorator
@@ -150,7 +157,6 @@ function build(directory: usize, at: usize, length: u32, key: u32, cut: bool): u
   }
   if (full) return 0;
 
-  const words = <u32>((arenaEnd - template) >> 3);
   const bucket = arena + (((hash ^ length) & (BUCKETS - 1)) << 2);
   if ((status & STATUS_FLEETING) == 0) {
     let known = <usize>load<u32>(bucket);
@@ -163,17 +169,18 @@ function build(directory: usize, at: usize, length: u32, key: u32, cut: bool): u
       known = <usize>load<u32>(known, SHAPE_CHAIN);
     }
   }
-  if (nodeTop + (arenaEnd - template) > arenaEnd) return 0;
-  memory.copy(nodeTop, template, arenaEnd - template);
-  top = nodeTop + <usize>words * 8;
+  const blocks = nodeTop;
+  const blocksEnd = settle(blocks, length);
+  if (blocksEnd == 0) return 0;
+  top = blocksEnd;
   store<u32>(shape, length, SHAPE_LENGTH);
   store<u32>(shape, key, SHAPE_KEY);
   store<u32>(shape, <u32>directory, SHAPE_DIRECTORY);
   store<u32>(shape, 0, SHAPE_NEXT);
   store<u32>(shape, 0, SHAPE_CHAIN);
   store<u32>(shape, hash, SHAPE_HASH);
-  store<u32>(shape, words, SHAPE_WORDS);
-  store<u32>(shape, <u32>((nodeTop - nodes) / NODE_SIZE), SHAPE_NODES);
+  store<u32>(shape, <u32>((blocksEnd - blocks) / BLOCK_SIZE), SHAPE_BLOCKS);
+  store<u32>(shape, <u32>((blocks - nodes) / NODE_SIZE), SHAPE_NODES);
   store<u32>(shape, ++serial, SHAPE_SERIAL);
   store<u32>(shape, status, SHAPE_STATUS);
   store<u32>(shape, identifier, SHAPE_MESSAGE);
@@ -185,6 +192,32 @@ function build(directory: usize, at: usize, length: u32, key: u32, cut: bool): u
     last = shape;
   }
   return shape;
+}
+
+/**
+ * Writes the remembered words to `to` as blocks of sixteen bytes of the message, with a mask of those that count;
+ * returns their end, 0 when there is no room. No block reaches behind the message, which is at least as long as one.
+ */
+function settle(to: usize, length: u32): usize {
+  let begin: u32 = 0;
+  let block: usize = 0;
+  let word = arenaEnd;
+  while (word > template) {
+    word -= 8;
+    const offset = load<u32>(word);
+    if (block == 0 || offset < begin || offset > begin + 12) {
+      block = to;
+      to += BLOCK_SIZE;
+      if (to > template) return 0;
+      begin = min<u32>(offset, length - 16);
+      memory.fill(block, 0, BLOCK_SIZE);
+      store<u32>(block, begin);
+    }
+    const at = block + (offset - begin);
+    store<u32>(at, load<u32>(word, 4), BLOCK_WORDS);
+    store<u32>(at, 0xffffffff, BLOCK_MASK);
+  }
+  return to;
 }
 
 /** The directory's entry for a message; 0 when it has none. */
