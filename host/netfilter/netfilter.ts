@@ -237,14 +237,15 @@ export class Netfilter {
     options: CallOptions = {},
   ): Promise<T[]> {
     const header = { nfgenFamily: family === undefined ? 0 : tableFamilies[family] };
-    const answers = await this.socket.dump(request, { header, attributes } as object, { ...options, reply });
-    return answers.map(
-      (message) =>
+    return await this.socket.dump(request, { header, attributes } as object, {
+      ...options,
+      reply,
+      item: (message) =>
         ({
           family: familyNames.get(message.header.nfgenFamily as string | number) ?? 'inet',
           ...message.attributes,
         }) as T,
-    );
+    });
   }
 
   close(): void {

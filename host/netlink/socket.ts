@@ -16,6 +16,7 @@ import {
   type Sink,
 } from './conversation.js';
 import { NetlinkError, SocketError } from './errors.js';
+import { Inbox } from './inbox.js';
 import { exchangeFlags, guarded, type NativeSocket, openSocket, tableLayout } from './native.js';
 
 /** Protocol numbers of AF_NETLINK, linux/netlink.h */
@@ -50,7 +51,6 @@ export interface BatchOutcome {
 }
 
 const BUFFER = 256 * 1024;
-const DATAGRAMS = 256;
 const RECEIVE_BUFFER = 1024 * 1024;
 const TIMEOUT = 30_000;
 const SOL_SOCKET = 1;
@@ -59,6 +59,13 @@ const SO_SNDBUFFORCE = 32;
 /** ms to wait for the rest of a dump that was given up. */
 const HEAR_OUT = 1000;
 const nothing = new Uint8Array(0);
+
+export interface DumpOptions<T = DecodedMessage> extends CallOptions {
+  /** Only messages of this kind. */
+  readonly reply?: Message;
+  /** Makes what is returned in the message's place; undefined leaves it out. The message is the callee's to change. */
+  readonly item?: (message: DecodedMessage) => T | undefined;
+}
 
 /**
  * A netlink socket. Calls may overlap: they are made one after the other, in their order. Each has a deadline and
@@ -70,8 +77,9 @@ export class NetlinkSocket {
   readonly #native: NativeSocket;
   readonly #timeout: number;
   readonly #sequences = new Sequence(1 + Math.floor(Math.random() * 0x7fff_0000));
-  #buffer = new Uint8Array(BUFFER);
-  #table = new Uint32Array(tableLayout.head + DATAGRAMS * tableLayout.entry);
+  #inbox = new Inbox(BUFFER);
+  /** While one inbox is read, the other is filled. */
+  #spare: Inbox | undefined;
   #tail: Promise<unknown> = Promise.resolve();
   #running = 0;
   #closed = false;
@@ -122,24 +130,24 @@ export class NetlinkSocket {
     return only(conversation);
   }
 
-  /** Reads a whole table as plain objects, of the kind `reply` where it is given. A dump that the kernel could not finish undisturbed is repeated. */
-  async dump<M extends Message>(
+  /** Reads a whole table as plain objects. A dump that the kernel could not finish undisturbed is repeated. */
+  async dump<M extends Message, T = DecodedMessage>(
     message: M,
     input: MessageInput<M> = {},
-    options: CallOptions & { reply?: Message } = {},
-  ): Promise<DecodedMessage[]> {
-    const out: DecodedMessage[] = [];
-    await this.#run(this.#dump(message, input, objectSink(this.protocol, out, options.reply)), options);
+    options: DumpOptions<T> = {},
+  ): Promise<T[]> {
+    const out: T[] = [];
+    await this.#run(this.#dump(message, input, objectSink(this.protocol, out, options)), options);
     return out;
   }
 
-  dumpSync<M extends Message>(
+  dumpSync<M extends Message, T = DecodedMessage>(
     message: M,
     input: MessageInput<M> = {},
-    options: CallOptions & { reply?: Message } = {},
-  ): DecodedMessage[] {
-    const out: DecodedMessage[] = [];
-    this.#runSync(this.#dump(message, input, objectSink(this.protocol, out, options.reply)), options);
+    options: DumpOptions<T> = {},
+  ): T[] {
+    const out: T[] = [];
+    this.#runSync(this.#dump(message, input, objectSink(this.protocol, out, options)), options);
     return out;
   }
 
@@ -239,6 +247,7 @@ export class NetlinkSocket {
     });
     this.#running++;
     const interrupt = (): void => this.#native.interrupt();
+    let ahead: Promise<void> | undefined;
     try {
       const driver = new Driver(conversation, timeout, signal);
       // a socket that is idle sends at once: the caller's next work overlaps with the kernel's
@@ -248,13 +257,32 @@ export class NetlinkSocket {
       for (let request = driver.begin(); ; request = driver.next()) {
         this.#check(signal);
         this.#fit(request);
-        await this.#native.exchange(request, this.#buffer, this.#table, driver.left());
-        if (this.#feed(driver, signal)) return;
+        ahead = this.#exchange(request, driver.left());
+        do {
+          await ahead;
+          ahead = undefined;
+          const inbox = this.#inbox;
+          if (inbox.full) {
+            // there is more to come: the kernel makes it while this is read
+            this.#inbox = this.#spare ?? new Inbox(inbox.buffer.length);
+            this.#spare = inbox;
+            ahead = this.#exchange(nothing, driver.left());
+          }
+          if (this.#feed(inbox, driver, signal)) return;
+        } while (ahead !== undefined && !driver.restarts);
+        if (ahead !== undefined) await this.#recall(ahead);
+        ahead = undefined;
       }
     } catch (error) {
       this.#leave(conversation, error);
+      if (ahead !== undefined) {
+        await this.#recall(ahead);
+        ahead = undefined;
+        if (this.#abandoned !== undefined) this.#heardOut(this.#abandoned);
+      }
       throw this.#closed && !(error instanceof SocketError) ? closed() : error;
     } finally {
+      if (ahead !== undefined) await this.#recall(ahead);
       signal?.removeEventListener('abort', interrupt);
       this.#running--;
       release();
@@ -274,13 +302,25 @@ export class NetlinkSocket {
       for (let request = driver.begin(); ; request = driver.next()) {
         this.#check(signal);
         this.#fit(request);
-        guarded(() => this.#native.exchangeSync(request, this.#buffer, this.#table, driver.left()));
-        if (this.#feed(driver, signal)) return;
+        const inbox = this.#inbox;
+        guarded(() => this.#native.exchangeSync(request, inbox.buffer, inbox.table, driver.left()));
+        if (this.#feed(inbox, driver, signal)) return;
       }
     } catch (error) {
       this.#leave(conversation, error);
       throw error;
     }
+  }
+
+  #exchange(request: Uint8Array, timeout: number): Promise<void> {
+    const { buffer, table } = this.#inbox;
+    return this.#native.exchange(request, buffer, table, timeout);
+  }
+
+  /** Ends an exchange that was begun for what turned out not to come. */
+  async #recall(ahead: Promise<void>): Promise<void> {
+    this.#native.interrupt();
+    await ahead;
   }
 
   /** The kernel makes one dump at a time for a socket: one that was given up must be heard to its end first. */
@@ -294,7 +334,7 @@ export class NetlinkSocket {
   async #hearOut(): Promise<void> {
     while (this.#abandoned !== undefined) {
       this.#check(undefined);
-      await this.#native.exchange(nothing, this.#buffer, this.#table, HEAR_OUT);
+      await this.#exchange(nothing, HEAR_OUT);
       this.#heardOut(this.#abandoned);
     }
   }
@@ -302,14 +342,15 @@ export class NetlinkSocket {
   #hearOutSync(): void {
     while (this.#abandoned !== undefined) {
       this.#check(undefined);
-      guarded(() => this.#native.exchangeSync(nothing, this.#buffer, this.#table, HEAR_OUT));
+      const inbox = this.#inbox;
+      guarded(() => this.#native.exchangeSync(nothing, inbox.buffer, inbox.table, HEAR_OUT));
       this.#heardOut(this.#abandoned);
     }
   }
 
   #heardOut(conversation: Conversation): void {
     try {
-      if (!this.#feed(new Driver(conversation, HEAR_OUT, undefined), undefined)) return;
+      if (!this.#feed(this.#inbox, new Driver(conversation, HEAR_OUT, undefined), undefined)) return;
     } catch {
       // the end of what nobody waits for any more
     }
@@ -334,27 +375,22 @@ export class NetlinkSocket {
   }
 
   /** Gives what an exchange received to its conversation; true at its end. */
-  #feed(driver: Driver, signal: AbortSignal | undefined): boolean {
-    const table = this.#table;
-    const count = table[tableLayout.count] as number;
+  #feed(inbox: Inbox, driver: Driver, signal: AbortSignal | undefined): boolean {
+    const { table } = inbox;
     const flags = table[tableLayout.flags] as number;
-    let done = false;
-    for (let i = 0; i < count && !done; i++) {
-      const entry = tableLayout.head + i * tableLayout.entry;
-      if ((table[entry + tableLayout.sender] as number) !== 0) continue; // only the kernel is believed
-      const offset = table[entry + tableLayout.offset] as number;
-      const length = table[entry + tableLayout.length] as number;
-      const real = table[entry + tableLayout.realLength] as number;
-      if (real > length) {
-        this.#grow(real);
+    for (const datagram of inbox.datagrams()) {
+      if (typeof datagram === 'number') {
+        inbox.grow(datagram);
         driver.lost(
-          new SocketError('ERR_TRUNCATED', `a datagram of ${real} bytes did not fit into the receive buffer`),
+          new SocketError(
+            'ERR_TRUNCATED',
+            `a datagram of ${datagram} bytes did not fit into the receive buffer`,
+          ),
         );
         return false;
       }
-      done = driver.take(this.#buffer.subarray(offset, offset + length));
+      if (driver.take(datagram)) return true;
     }
-    if (done) return true;
     if (this.#closed) throw closed();
     if (flags & exchangeFlags.interrupted) {
       signal?.throwIfAborted();
@@ -374,10 +410,6 @@ export class NetlinkSocket {
       );
     }
     return false;
-  }
-
-  #grow(length: number): void {
-    this.#buffer = new Uint8Array(Math.max(length * 2, this.#buffer.length * 2));
   }
 }
 
@@ -401,8 +433,13 @@ class Driver {
     return this.#conversation.request;
   }
 
+  /** Is the request to be sent once more? */
+  get restarts(): boolean {
+    return this.#conversation.attempts > this.#sent;
+  }
+
   next(): Uint8Array {
-    this.sending = this.#conversation.attempts > this.#sent;
+    this.sending = this.restarts;
     this.#sent = this.#conversation.attempts;
     return this.sending ? this.#conversation.request : nothing;
   }
@@ -433,9 +470,22 @@ function only(conversation: BatchConversation): DecodedMessage[] {
   return conversation.answers;
 }
 
-function objectSink(protocol: Protocol, out: DecodedMessage[], reply: Message | undefined): Sink {
+/** Items are made datagram by datagram, so that the messages that they come from die young. */
+function objectSink<T>(protocol: Protocol, out: T[], { reply, item }: DumpOptions<T>): Sink {
+  const take =
+    item === undefined
+      ? (address: number, length: number): void =>
+          decodeLoaded(protocol, address, length, out as DecodedMessage[], reply)
+      : (address: number, length: number): void => {
+          const messages: DecodedMessage[] = [];
+          decodeLoaded(protocol, address, length, messages, reply);
+          for (const message of messages) {
+            const made = item(message);
+            if (made !== undefined) out.push(made);
+          }
+        };
   return {
-    take: (address, length) => decodeLoaded(protocol, address, length, out, reply),
+    take,
     clear: () => {
       out.length = 0;
     },

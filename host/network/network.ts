@@ -64,7 +64,7 @@ export class Network {
     this.#namespace = namespace;
     const executor: Executor = {
       execute: (build, options) => this.#execute(build, options),
-      dump: (build, reply, options) => this.#dump(build, reply, options),
+      dump: (build, reply, item, options) => this.#dump(build, reply, item, options),
       dumpViews: (build, reply, options) => this.#dumpViews(build, reply, options),
       dumpColumns: (build, reply, names, options) => this.#dumpColumns(build, reply, names, options),
     };
@@ -194,13 +194,14 @@ export class Network {
     );
   }
 
-  async #dump<M extends Message>(
+  async #dump<T>(
     build: Build,
-    reply: M,
+    reply: Message,
+    item: (message: DecodedMessage) => T | undefined,
     options: CallOptions = {},
-  ): Promise<DecodedMessage[]> {
+  ): Promise<T[]> {
     return await this.#with(build, options, (command) =>
-      this.socket.dump(command.message, inputOf(command), { ...options, reply }),
+      this.socket.dump(command.message, inputOf(command), { ...options, reply, item }),
     );
   }
 

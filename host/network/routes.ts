@@ -85,21 +85,22 @@ export interface RouteFilter {
   readonly [attribute: string]: unknown;
 }
 
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** The route of a message, whose attributes become it: a copy would cost more than all the decoding. */
 export function routeOf(message: DecodedMessage): Route {
   const header = message.header as unknown as Header;
-  const { dst, src, ...rest } = message.attributes as AttributesOf<typeof newroute>;
-  return {
-    family: familyName(header.family),
-    dst: header.dstLen === 0 ? 'default' : `${dst}/${header.dstLen}`,
-    ...(header.srcLen === 0 ? undefined : { src: `${src}/${header.srcLen}` }),
-    table: header.table,
-    tos: header.tos,
-    protocol: header.protocol,
-    scope: header.scope,
-    type: header.type,
-    flags: header.flags,
-    ...rest,
-  };
+  const item = message.attributes as unknown as Writable<Route>;
+  item.dst = header.dstLen === 0 ? 'default' : `${item.dst}/${header.dstLen}`;
+  if (header.srcLen !== 0) item.src = `${item.src}/${header.srcLen}`;
+  item.table ??= header.table;
+  item.family = familyName(header.family);
+  item.tos = header.tos;
+  item.protocol = header.protocol;
+  item.scope = header.scope;
+  item.type = header.type;
+  item.flags = header.flags;
+  return item;
 }
 
 const LINK_SCOPE = 253;

@@ -10,7 +10,13 @@ import type { Build, Command, Context } from './context.js';
 export interface Executor {
   /** Sends commands one by one; each must succeed. Returns the answers of each. */
   execute(build: Build, options?: CallOptions): Promise<DecodedMessage[]>;
-  dump<M extends Message>(build: Build, reply: M, options?: CallOptions): Promise<DecodedMessage[]>;
+  /** The items that `item` makes of the messages of a table; those of which it makes none are left out. */
+  dump<T>(
+    build: Build,
+    reply: Message,
+    item: (message: DecodedMessage) => T | undefined,
+    options?: CallOptions,
+  ): Promise<T[]>;
   dumpViews<M extends Message>(build: Build, reply: M, options?: CallOptions): Promise<ViewOf<M>[]>;
   dumpColumns<N extends string>(
     build: Build,
@@ -70,7 +76,7 @@ export abstract class Table<Item extends object, Filter extends object, Reply ex
 
   /** The request of a dump; what the kernel can filter by goes into it. */
   protected abstract query(filter: Filter, context: Context): Command;
-  /** The item of a message. */
+  /** The item of a message, which it may use up. */
   protected abstract item(message: DecodedMessage): Item;
   /** `item`, for whoever hears the table's messages in another way. */
   itemOf(message: DecodedMessage): Item {
@@ -94,14 +100,12 @@ export abstract class Table<Item extends object, Filter extends object, Reply ex
         known = context;
         return this.query(filter, context);
       };
-      const messages = await this.executor.dump(build, this.reply, options);
-      const items: Item[] = [];
       const all = Object.keys(filter).length === 0;
-      for (const message of messages) {
-        const item = this.item(message);
-        if (all || this.accepts(item, filter, known as Context)) items.push(item);
-      }
-      return items;
+      const item = (message: DecodedMessage): Item | undefined => {
+        const made = this.item(message);
+        return all || this.accepts(made, filter, known as Context) ? made : undefined;
+      };
+      return await this.executor.dump(build, this.reply, item, options);
     });
   }
 

@@ -44,11 +44,11 @@ async function changeVlans(
 
 /** The VLANs that a port is in. */
 export async function vlansOf(host: Side, index: number): Promise<number[]> {
-  const answers = await host.network.executor.dump(
+  const [own] = await host.network.executor.dump(
     () => command(getlink, 0, { family: BRIDGE_FAMILY }, { extMask: BRVLAN }),
     newlink,
+    (message) => (message.header.index === index ? message : undefined),
   );
-  const own = answers.find(({ header }) => header.index === index);
   const spec = own?.attributes.afSpec as { vlanInfo?: { vid: number }[] } | undefined;
   return spec?.vlanInfo?.map(({ vid }) => vid) ?? [];
 }
