@@ -5,7 +5,12 @@ import { fileURLToPath } from 'node:url';
 import { test } from 'tap';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const documents = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)];
+const documents = [
+  'README.md',
+  ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+];
 
 test('examples run, and print what they say', { timeout: 120_000 }, async (t) => {
   const directory = join(root, 'dist', 'examples');
