@@ -1,5 +1,13 @@
 /** What netloom does in the benchmarks: everything that is measured as ours goes through here. */
-import { ColumnReader, decode, decodeViews, encode, inputBuffer, messageFlags, register } from '../host/codec.js';
+import {
+  ColumnReader,
+  decode,
+  decodeViews,
+  encode,
+  inputBuffer,
+  messageFlags,
+  register,
+} from '../host/codec.js';
 import type { Network } from '../host/network/index.js';
 import { link } from '../host/schema/link/link.js';
 import { route } from '../host/schema/route.js';

@@ -25,12 +25,16 @@ export async function count(text) {
   return counts;
 }
 
-/** Runs a file for at most `timeout` ms: `{ passed, failed, skipped, output, seconds }`. */
-export function runTests(file, timeout) {
+/**
+ * Runs a file for at most `timeout` ms: `{ passed, failed, skipped, output, seconds }`. `wrap` makes the command that is
+ * really started, when it is to be another one than Node's.
+ */
+export function runTests(file, timeout, wrap = (command) => command) {
   return new Promise((done, reject) => {
     const started = performance.now();
+    const [program, ...args] = wrap([execPath, '--enable-source-maps', file]);
     // in a group of its own, so that nothing that it started outlives it
-    const child = spawn(execPath, ['--enable-source-maps', file], {
+    const child = spawn(program, args, {
       cwd: root,
       env: { ...process.env, TAP_TIMEOUT: '0' },
       stdio: ['ignore', 'pipe', 'pipe'],
