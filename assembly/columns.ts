@@ -30,7 +30,8 @@ import {
   SHAPE_SIZE,
   align4,
 } from './layout';
-import { matches, shapeOf } from './shape';
+import { shapeOf } from './shape';
+import { matches } from './template';
 
 const COLUMN_SIZE: usize = 40;
 const SOURCE_HEADER: u32 = 0;

@@ -49,13 +49,10 @@ import {
   STATUS_TRUNCATED,
   align4,
 } from './layout';
+import { byNumber, byString } from './selector';
+import { BLOCK_SIZE, matches, settle } from './template';
 
 const BUCKETS: u32 = 256;
-
-// a block of the template: offset in the message (u32), sixteen of its bytes, and which of them count
-const BLOCK_WORDS: usize = 8;
-const BLOCK_MASK: usize = 24;
-const BLOCK_SIZE: usize = 40;
 
 let arena: usize = 0;
 let arenaEnd: usize = 0;
@@ -83,20 +80,6 @@ export function forgetShapes(): void {
   memory.fill(arena, 0, BUCKETS * 4);
   top = arena + BUCKETS * 4;
   last = 0;
-}
-
-// @ts-ignore: decorator
-@inline
-export function matches(shape: usize, at: usize): bool {
-  let block = shape + SHAPE_SIZE + <usize>load<u32>(shape, SHAPE_NODES) * NODE_SIZE;
-  const end = block + <usize>load<u32>(shape, SHAPE_BLOCKS) * BLOCK_SIZE;
-  let different = i32x4.splat(0);
-  while (block < end) {
-    const found = v128.load(at + load<u32>(block));
-    different = v128.or(different, v128.and(v128.xor(found, v128.load(block, BLOCK_WORDS)), v128.load(block, BLOCK_MASK)));
-    block += BLOCK_SIZE;
-  }
-  return !v128.any_true(different);
 }
 
 // @ts-ignore: decorator
@@ -170,7 +153,7 @@ function build(directory: usize, at: usize, length: u32, key: u32, cut: bool): u
     }
   }
   const blocks = nodeTop;
-  const blocksEnd = settle(blocks, length);
+  const blocksEnd = settle(blocks, template, arenaEnd, length);
   if (blocksEnd == 0) return 0;
   top = blocksEnd;
   store<u32>(shape, length, SHAPE_LENGTH);
@@ -192,32 +175,6 @@ function build(directory: usize, at: usize, length: u32, key: u32, cut: bool): u
     last = shape;
   }
   return shape;
-}
-
-/**
- * Writes the remembered words to `to` as blocks of sixteen bytes of the message, with a mask of those that count;
- * returns their end, 0 when there is no room. No block reaches behind the message, which is at least as long as one.
- */
-function settle(to: usize, length: u32): usize {
-  let begin: u32 = 0;
-  let block: usize = 0;
-  let word = arenaEnd;
-  while (word > template) {
-    word -= 8;
-    const offset = load<u32>(word);
-    if (block == 0 || offset < begin || offset > begin + 12) {
-      block = to;
-      to += BLOCK_SIZE;
-      if (to > template) return 0;
-      begin = min<u32>(offset, length - 16);
-      memory.fill(block, 0, BLOCK_SIZE);
-      store<u32>(block, begin);
-    }
-    const at = block + (offset - begin);
-    store<u32>(at, load<u32>(word, 4), BLOCK_WORDS);
-    store<u32>(at, 0xffffffff, BLOCK_MASK);
-  }
-  return to;
 }
 
 /** The directory's entry for a message; 0 when it has none. */
@@ -448,28 +405,4 @@ function choose(
     }
   }
   descend(node, chosen, payload, length, start, end, depth + 1);
-}
-
-function byString(choice: usize, selector: usize, length: u32): u32 {
-  while (length > 0 && load<u8>(selector + length - 1) == 0) length--;
-  const count = load<u32>(choice, 8);
-  for (let i: u32 = 0; i < count; i++) {
-    const variant = choice + 20 + (i << 4);
-    if (load<u32>(variant, 4) == length && memory.compare(<usize>load<u32>(variant), selector, length) == 0) return i + 1;
-  }
-  return 0;
-}
-
-function byNumber(choice: usize, selector: usize, length: u32): u32 {
-  let number: u32 = 0;
-  const swapped = load<u8>(choice, 1) != 0;
-  if (length == 1) number = load<u8>(selector);
-  else if (length == 2) number = swapped ? bswap<u16>(load<u16>(selector)) : load<u16>(selector);
-  else if (length == 4) number = swapped ? bswap<u32>(load<u32>(selector)) : load<u32>(selector);
-  else return 0;
-  const count = load<u32>(choice, 8);
-  for (let i: u32 = 0; i < count; i++) {
-    if (load<u32>(choice + 20 + (i << 4)) == number) return i + 1;
-  }
-  return 0;
 }

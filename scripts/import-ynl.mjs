@@ -7,10 +7,9 @@
  * Options: --definition MODULE, from where the schema language is imported ('../definition.js'); --only a,b to keep
  * the attribute sets, structs and enumerations that these operations need.
  */
-import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
-import { parse } from 'yaml';
+import { camel, key, readSpecification } from './lib/ynl.mjs';
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -23,29 +22,10 @@ if (positionals.length !== 1) {
   console.error('usage: import-ynl.mjs [--definition MODULE] [--only operation,…] FILE.yaml');
   process.exit(2);
 }
-const specification = read(positionals[0]);
+const specification = readSpecification(positionals[0]);
 
-function read(file) {
-  let found;
-  try {
-    found = parse(readFileSync(file, 'utf8'));
-  } catch (error) {
-    fail(`${file}: ${error.message}`);
-  }
-  if (!Array.isArray(found?.['attribute-sets']) || !Array.isArray(found.operations?.list)) {
-    fail(`${file}: not a YNL specification: expected 'attribute-sets' and 'operations' with a 'list'`);
-  }
-  return found;
-}
-
-function fail(message) {
-  console.error(`import-ynl: ${message}`);
-  process.exit(1);
-}
 const generic = (specification.protocol ?? 'genetlink').startsWith('genetlink');
 
-const camel = (name) => name.replace(/[-_ ]+([a-zA-Z0-9])/g, (_, letter) => letter.toUpperCase());
-const key = (name) => (/^[A-Za-z_$][\w$]*$/.test(name) ? name : `'${name}'`);
 const used = new Set();
 const need = (...words) => {
   for (const word of words) used.add(word);

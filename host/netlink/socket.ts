@@ -15,6 +15,7 @@ import {
   Sequence,
   type Sink,
 } from './conversation.js';
+import { Driver, nothing } from './driver.js';
 import { NetlinkError, SocketError } from './errors.js';
 import { Inbox } from './inbox.js';
 import { exchangeFlags, guarded, type NativeSocket, openSocket, tableLayout } from './native.js';
@@ -58,7 +59,6 @@ const SO_SNDBUF = 7;
 const SO_SNDBUFFORCE = 32;
 /** ms to wait for the rest of a dump that was given up. */
 const HEAR_OUT = 1000;
-const nothing = new Uint8Array(0);
 
 export interface DumpOptions<T = DecodedMessage> extends CallOptions {
   /** Only messages of this kind. */
@@ -410,53 +410,6 @@ export class NetlinkSocket {
       );
     }
     return false;
-  }
-}
-
-/** Keeps time, and knows whether a request is still to be sent. */
-class Driver {
-  /** Did the last exchange send, or only listen? */
-  sending = true;
-  readonly timeout: number;
-  readonly #conversation: Conversation;
-  readonly #deadline: number;
-  #sent = 1;
-
-  constructor(conversation: Conversation, timeout: number, signal: AbortSignal | undefined) {
-    signal?.throwIfAborted();
-    this.#conversation = conversation;
-    this.timeout = timeout;
-    this.#deadline = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout;
-  }
-
-  begin(): Uint8Array {
-    return this.#conversation.request;
-  }
-
-  /** Is the request to be sent once more? */
-  get restarts(): boolean {
-    return this.#conversation.attempts > this.#sent;
-  }
-
-  next(): Uint8Array {
-    this.sending = this.restarts;
-    this.#sent = this.#conversation.attempts;
-    return this.sending ? this.#conversation.request : nothing;
-  }
-
-  /** ms, for poll(2). */
-  left(): number {
-    return this.#deadline === Number.POSITIVE_INFINITY
-      ? -1
-      : Math.max(0, Math.ceil(this.#deadline - performance.now()));
-  }
-
-  take(datagram: Uint8Array): boolean {
-    return this.#conversation.take(datagram);
-  }
-
-  lost(error: SocketError): void {
-    this.#conversation.lost(error);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { DecodedStruct } from '../definition.js';
-import type { tcPeditKey } from './action.js';
+import type { tcPeditKey } from './action-packets.js';
 import type { tcU32Key } from './filter.js';
 
 /*
