@@ -4,7 +4,7 @@ import { controlTypes } from './codec/constants.js';
 import { decodeMessages, unknownProtocol } from './codec/decode.js';
 import { STATUS_TRUNCATED } from './codec/layout.js';
 import { registry } from './codec/registry.js';
-import { type ViewOf, decodeViews as views } from './codec/views.js';
+import { type ViewList, decodeViews as views } from './codec/view-list.js';
 import type { Family, Message, Protocol } from './schema/definition.js';
 import { families } from './schema/families.js';
 
@@ -18,6 +18,7 @@ export { encode, type MessageInput } from './codec/encode.js';
 export { errnoCode, errnoMeaning } from './codec/errno.js';
 export { DecodeError, EncodeError } from './codec/errors.js';
 export { type AckExplanation, explainAck } from './codec/extack.js';
+export type { ViewList } from './codec/view-list.js';
 export type { View, ViewOf } from './codec/views.js';
 
 const registered = new Set<string>();
@@ -92,7 +93,7 @@ function controlName(type: number): string | undefined {
 }
 
 /** Decodes to views, whose fields are only read when they are touched; `only` leaves out all but one kind of message. */
-export function decodeViews<M extends Message>(protocol: Protocol, bytes: Uint8Array, only?: M): ViewOf<M>[] {
+export function decodeViews<M extends Message>(protocol: Protocol, bytes: Uint8Array, only?: M): ViewList<M> {
   prepare(protocol);
   return views(protocol, bytes, only);
 }

@@ -49,10 +49,40 @@ const RECORDS = 1024;
 const readError = structReader(nlmsgerr);
 const readRequest = structReader(nlmsghdr);
 
+/** Words of a record that are of use without the rest; the others are read by `visitMessages`. */
+export const recordWords = { address: 0, length: 1, identifierAndStatus: 5, shape: 6, serial: 7 } as const;
+
 /**
- * Walks the messages between two addresses of the module's memory. `visit` must not call back into the codec; it
- * gets the same object each time.
+ * Walks the messages between two addresses of the module's memory. `visit` gets the number of the first word of what
+ * the module wrote down about each, and must not call back into the codec.
  */
+export function visitRecords(
+  { machine }: Registry,
+  directory: number,
+  start: number,
+  length: number,
+  visit: (u32: Uint32Array, record: number) => void,
+): void {
+  const { exports, memory } = machine;
+  const end = start + length;
+  const out = machine.records.reserve(RECORDS * RECORD_SIZE);
+  let at = start;
+  let single = false;
+  while (at < end) {
+    const count = exports.scan(directory, at, end, out, RECORDS);
+    at = exports.position.value as number;
+    const { u32 } = memory;
+    const first = out >> 2;
+    const last = first + (count * RECORD_SIZE) / 4;
+    for (let record = first; record < last; record += RECORD_SIZE / 4) visit(u32, record);
+    if (count < RECORDS && at < end) {
+      machine.makeRoomForShapes(count === 0 && single);
+      single = count === 0;
+    } else single = false;
+  }
+}
+
+/** `visitRecords` with all that is known of each message; it is the same object each time. */
 export function visitMessages(
   owner: Registry,
   directory: number,
@@ -60,10 +90,6 @@ export function visitMessages(
   length: number,
   visit: (found: Found) => void,
 ): void {
-  const { machine } = owner;
-  const { exports, memory } = machine;
-  const end = start + length;
-  const out = machine.records.reserve(RECORDS * RECORD_SIZE);
   const found: Found = {
     address: 0,
     length: 0,
@@ -76,33 +102,21 @@ export function visitMessages(
     shape: 0,
     serial: 0,
   };
-  let at = start;
-  let single = false;
-  while (at < end) {
-    const count = exports.scan(directory, at, end, out, RECORDS);
-    at = exports.position.value as number;
-    const { u32 } = memory;
-    for (let i = 0; i < count; i++) {
-      const record = (out + i * RECORD_SIZE) >> 2;
-      const head = u32[record + 2] as number;
-      const tail = u32[record + 5] as number;
-      found.address = u32[record] as number;
-      found.length = u32[record + 1] as number;
-      found.type = head & 0xffff;
-      found.flags = head >>> 16;
-      found.seq = u32[record + 3] as number;
-      found.pid = u32[record + 4] as number;
-      found.message = owner.messages[tail & 0xffff];
-      found.status = tail >>> 16;
-      found.shape = u32[record + 6] as number;
-      found.serial = u32[record + 7] as number;
-      visit(found);
-    }
-    if (count < RECORDS && at < end) {
-      machine.makeRoomForShapes(count === 0 && single);
-      single = count === 0;
-    } else single = false;
-  }
+  visitRecords(owner, directory, start, length, (u32, record) => {
+    const head = u32[record + 2] as number;
+    const tail = u32[record + 5] as number;
+    found.address = u32[record] as number;
+    found.length = u32[record + 1] as number;
+    found.type = head & 0xffff;
+    found.flags = head >>> 16;
+    found.seq = u32[record + 3] as number;
+    found.pid = u32[record + 4] as number;
+    found.message = owner.messages[tail & 0xffff];
+    found.status = tail >>> 16;
+    found.shape = u32[record + 6] as number;
+    found.serial = u32[record + 7] as number;
+    visit(found);
+  });
 }
 
 /** A shape's nodes, and how many there are. */

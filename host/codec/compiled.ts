@@ -1,4 +1,6 @@
+import type { TypeData } from '../schema/definition.js';
 import { type DecodedMessage, type Found, headerReader, type ShapeNodes } from './block.js';
+import { codeAllowed } from './code.js';
 import { MESSAGE_HEADER_LENGTH, TYPE_MASK } from './constants.js';
 import { RAW } from './layout.js';
 import { type LeafReader, layoutOf, leafReader, readBytes } from './leaves.js';
@@ -14,6 +16,15 @@ import type { CompiledSet, Field } from './table.js';
  * content security policy), messages are read node by node as those of rare shapes are.
  */
 
+/** An expression for a leaf of the source `s` that can be read as it lies at `at`, a multiple of 4; nothing for others. */
+export function alignedLeaf(type: TypeData, at: string): string | undefined {
+  if (type.kind === 'flag') return 'true';
+  if (type.kind !== 'integer' || type.names !== undefined || type.signed || type.bigEndian) return undefined;
+  if (type.size === 1) return `s.u8[${at}]`;
+  if (type.size === 2) return `s.u16[(${at})>>1]`;
+  return type.size === 4 ? `s.u32[(${at})>>2]` : undefined;
+}
+
 /** Makes the object of the message at address `b` of `s`. */
 export type ObjectMaker = (
   s: Source,
@@ -25,20 +36,6 @@ export type ObjectMaker = (
   /** Number of the call that decodes: messages of one may share what is equal. */
   call: number,
 ) => DecodedMessage;
-
-let allowed: boolean | undefined;
-
-/** May code be made from strings here? */
-function codeAllowed(): boolean {
-  if (allowed === undefined) {
-    try {
-      allowed = new Function('return true')() === true;
-    } catch {
-      allowed = false;
-    }
-  }
-  return allowed;
-}
 
 class Writer {
   readonly values: unknown[] = [];
@@ -57,14 +54,8 @@ class Writer {
 
   /** An expression for a leaf at a constant offset from `b`. */
   leaf(read: LeafReader, field: { type: Field['type'] }, offset: number, length: number): string {
-    const { type } = field;
-    if (type.kind === 'flag') return 'true';
-    if (type.kind === 'integer' && type.names === undefined && !type.signed && !type.bigEndian) {
-      if (type.size === 1) return `s.u8[b+${offset}]`;
-      if (type.size === 2 && offset % 2 === 0) return `s.u16[(b+${offset})>>1]`;
-      if (type.size === 4 && offset % 4 === 0) return `s.u32[(b+${offset})>>2]`;
-    }
-    return `${this.use(read)}(s,b+${offset},${length})`;
+    const at = `b+${offset}`;
+    return (offset % 4 === 0 && alignedLeaf(field.type, at)) || `${this.use(read)}(s,${at},${length})`;
   }
 
   struct(field: { struct: Parameters<typeof layoutOf>[0] }, offset: number, length: number): string {

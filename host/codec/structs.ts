@@ -1,5 +1,7 @@
 import type { Struct, TypeData } from '../schema/definition.js';
+import { compileFieldsWriter, type FieldsWriter } from './compiled-writers.js';
 import { EncodeError } from './errors.js';
+import { KeyOrders } from './key-order.js';
 import { layoutOf } from './leaves.js';
 import type { Source } from './machine.js';
 import { bytesValue, flagsValue, integerValue, invalid, shown, textValue, wideValue } from './values.js';
@@ -7,8 +9,9 @@ import { bytesValue, flagsValue, integerValue, invalid, shown, textValue, wideVa
 /** Writes a value of fixed size at an address whose bytes are zero. */
 type Place = (source: Source, at: number, value: unknown) => void;
 
-interface Part {
+export interface Part {
   readonly name: string;
+  readonly type: TypeData;
   readonly at: number;
   readonly size: number;
   readonly place: Place;
@@ -18,8 +21,8 @@ interface Part {
 export interface StructWriter {
   readonly struct: Struct;
   readonly parts: ReadonlyMap<string, Part>;
-  /** Fields in the order in which they were last written. */
-  readonly order: (Part | undefined)[];
+  /** Functions for orders of fields that keep being written. */
+  readonly orders: KeyOrders<FieldsWriter>;
   /** Bytes, without what its last field takes if that takes the rest. */
   readonly size: number;
 }
@@ -33,9 +36,13 @@ export function structWriter(struct: Struct): StructWriter {
     const parts = new Map(
       fields
         .filter(({ name }) => !name.startsWith('pad'))
-        .map(({ name, type, at, size }) => [name, { name, at, size, place: placer(type) }]),
+        .map(({ name, type, at, size }) => [name, { name, type, at, size, place: placer(type) }]),
     );
-    known = { struct, parts, order: [], size: fields.reduce((sum, field) => sum + field.size, 0) };
+    const orders = new KeyOrders<FieldsWriter>(
+      (key) => parts.has(key),
+      (keys) => compileFieldsWriter(keys.map((key) => parts.get(key) as Part)),
+    );
+    known = { struct, parts, orders, size: fields.reduce((sum, field) => sum + field.size, 0) };
     layouts.set(struct, known);
   }
   return known;
@@ -56,22 +63,21 @@ export function structLength({ parts, size }: StructWriter, values: unknown): nu
 export function writeStruct(
   source: Source,
   at: number,
-  { struct, parts, order }: StructWriter,
+  { struct, parts, orders }: StructWriter,
   values: unknown,
 ): void {
   if (typeof values !== 'object' || values === null)
     throw invalid(`expected an object, got ${shown(values)}`);
   const given = values as Record<string, unknown>;
-  let place = -1;
+  const writer = orders.writerFor(given);
+  if (writer !== undefined) {
+    writer(source, at, given);
+    return;
+  }
   for (const key in given) {
     const value = given[key];
-    place++;
     if (value === undefined) continue;
-    let part = order[place];
-    if (part === undefined || part.name !== key) {
-      part = parts.get(key);
-      order[place] = part;
-    }
+    const part = parts.get(key);
     if (part === undefined) {
       const names = [...parts.keys()].join(', ');
       throw new EncodeError(

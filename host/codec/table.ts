@@ -1,4 +1,6 @@
 import type { AttributeSet, SetReference, Struct, TypeData } from '../schema/definition.js';
+import type { SetWriter } from './compiled-writers.js';
+import type { KeyOrders } from './key-order.js';
 import { kinds, SIZE_AUTO, selectorModes } from './layout.js';
 import type { Machine } from './machine.js';
 import type { FieldReader } from './objects.js';
@@ -31,8 +33,8 @@ export class CompiledSet {
   address = 0;
   readonly byNumber: (Field | undefined)[] = [];
   readonly byName = new Map<string, Field>();
-  /** Attributes in the order in which they were last written, which is mostly that in which they are written next. */
-  readonly order: (Field | undefined)[] = [];
+  /** Functions for orders of attributes that keep being written. */
+  orders: KeyOrders<SetWriter> | undefined;
   constructor(name: string) {
     this.name = name;
   }

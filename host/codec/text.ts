@@ -73,22 +73,32 @@ export function formatHex(bytes: Uint8Array): string {
   return text;
 }
 
-function parseIpv4Into(text: string, out: Uint8Array, at: number): boolean {
+/** An IPv4 address as a little-endian word of its bytes, 0 to 2^32 - 1; -1 when the text is none. */
+export function parseIpv4(text: string): number {
+  let word = 0;
+  let shift = 0;
   let octet = -1;
-  let count = 0;
-  for (let i = 0; i <= text.length; i++) {
-    const character = i < text.length ? text.charCodeAt(i) : 0x2e;
-    if (character === 0x2e) {
-      if (octet < 0 || count > 3) return false;
-      out[at + count++] = octet;
+  for (let i = 0; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - 0x30;
+    if (digit >= 0 && digit <= 9) {
+      if (octet === 0) return -1;
+      octet = octet < 0 ? digit : octet * 10 + digit;
+      if (octet > 255) return -1;
+    } else {
+      if (digit !== -2 || octet < 0 || shift === 24) return -1;
+      word |= octet << shift;
+      shift += 8;
       octet = -1;
-    } else if (character >= 0x30 && character <= 0x39) {
-      if (octet === 0) return false;
-      octet = Math.max(octet, 0) * 10 + character - 0x30;
-      if (octet > 255) return false;
-    } else return false;
+    }
   }
-  return count === 4;
+  return octet < 0 || shift !== 24 ? -1 : (word | (octet << 24)) >>> 0;
+}
+
+function parseIpv4Into(text: string, out: Uint8Array, at: number): boolean {
+  const word = parseIpv4(text);
+  if (word < 0) return false;
+  for (let i = 0; i < 4; i++) out[at + i] = word >>> (8 * i);
+  return true;
 }
 
 function parseIpv6(text: string): Uint8Array | undefined {

@@ -1,6 +1,8 @@
 import type { IntegerType, TypeData } from '../schema/definition.js';
+import { compileSetWriter, type SetWriter } from './compiled-writers.js';
 import { NESTED_FLAG } from './constants.js';
 import { EncodeError } from './errors.js';
+import { KeyOrders } from './key-order.js';
 import { operations, SIZE_BIG_ENDIAN } from './layout.js';
 import type { Machine } from './machine.js';
 import { placer, structLength, structWriter, writeStruct } from './structs.js';
@@ -22,6 +24,18 @@ export class Program {
     const at = this.length;
     this.length = at + bytes;
     return (this.length <= program.capacity ? program.address : program.reserve(this.length, true)) + at;
+  }
+
+  /** Makes room for `bytes`, which are not taken yet; returns their address, good until the next call. */
+  begin(bytes: number): number {
+    const at = this.room(bytes);
+    this.length -= bytes;
+    return at;
+  }
+
+  /** Takes the bytes up to an address. */
+  end(address: number): void {
+    this.length = address - this.machine.program.address;
   }
 
   number(type: number, size: number, value: number): void {
@@ -99,17 +113,16 @@ export function writeSet(program: Program, set: CompiledSet, values: unknown, he
     throw invalid(`expected an object of attributes, got ${shown(values)}`);
   }
   const given = values as Plain;
-  const { order } = set;
-  let place = -1;
+  set.orders ??= ordersOf(set);
+  const writer = set.orders.writerFor(given);
+  if (writer !== undefined) {
+    writer(program, given, header);
+    return;
+  }
   for (const key in given) {
     const value = given[key];
-    place++;
     if (value === undefined) continue;
-    let field = order[place];
-    if (field === undefined || field.name !== key) {
-      field = set.byName.get(key);
-      order[place] = field;
-    }
+    const field = set.byName.get(key);
     try {
       if (field === undefined) writeRaw(program, set, key, value);
       else if (field.list) writeList(program, field, value, given, header);
@@ -118,6 +131,29 @@ export function writeSet(program: Program, set: CompiledSet, values: unknown, he
       throw error instanceof EncodeError ? error.within(key) : error;
     }
   }
+}
+
+function ordersOf(set: CompiledSet): KeyOrders<SetWriter> {
+  return new KeyOrders<SetWriter>(
+    (key) => set.byName.has(key),
+    (keys) =>
+      compileSetWriter(
+        keys.map((key) => set.byName.get(key) as Field),
+        anyWriter,
+        codedSize,
+      ),
+  );
+}
+
+/** What writes an attribute, however often it may stand. */
+function anyWriter(field: Field): FieldWriter {
+  if (!field.list) return fieldWriter(field);
+  return (program, _number, value, siblings, header) => writeList(program, field, value, siblings, header);
+}
+
+/** The size of an integer as the module reads it, of at most 4 bytes. */
+function codedSize({ size, bigEndian }: IntegerType): number {
+  return bigEndian && size > 1 ? size | SIZE_BIG_ENDIAN : size;
 }
 
 function writeRaw(program: Program, set: CompiledSet, key: string, value: unknown): void {
@@ -285,7 +321,7 @@ function writePart(
 function integerWriter(type: IntegerType): FieldWriter {
   const { size, bigEndian } = type;
   if (size === 8) return (program, number, value) => program.wide(number, wideValue(type, value), bigEndian);
-  const coded = bigEndian && size > 1 ? size | SIZE_BIG_ENDIAN : size;
+  const coded = codedSize(type);
   return (program, number, value) => program.number(number, coded, integerValue(type, value));
 }
 

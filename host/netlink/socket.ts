@@ -5,7 +5,7 @@ import { messageFlags } from '../codec/constants.js';
 import { decodeLoaded } from '../codec/decode.js';
 import { type AnyMessageInput, encode, type MessageInput } from '../codec/encode.js';
 import { errnoCode, errnoMeaning } from '../codec/errno.js';
-import { type ViewOf, viewsOfLoaded } from '../codec/views.js';
+import { ViewList } from '../codec/view-list.js';
 import type { Message, Protocol } from '../schema/definition.js';
 import {
   BatchConversation,
@@ -176,13 +176,11 @@ export class NetlinkSocket {
     input: MessageInput<M>,
     reply: R,
     options: CallOptions = {},
-  ): Promise<ViewOf<R>[]> {
-    const out: ViewOf<R>[] = [];
+  ): Promise<ViewList<R>> {
+    const out = new ViewList<R>();
     const sink: Sink = {
-      take: (address, _length, bytes) => viewsOfLoaded(this.protocol, bytes.slice(), address, out, reply),
-      clear: () => {
-        out.length = 0;
-      },
+      take: (address, _length, bytes) => out.push(this.protocol, bytes.slice(), address, reply),
+      clear: () => out.clear(),
     };
     await this.#run(this.#dump(message, input, sink), options);
     return out;

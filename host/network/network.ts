@@ -4,7 +4,7 @@ import type { Columns } from '../codec/columns.js';
 import { messageFlags } from '../codec/constants.js';
 import type { AnyMessageInput } from '../codec/encode.js';
 import { registry } from '../codec/registry.js';
-import type { ViewOf } from '../codec/views.js';
+import type { ViewList } from '../codec/view-list.js';
 import { Namespace } from '../namespace/namespace.js';
 import type { NetlinkError } from '../netlink/errors.js';
 import { type CallOptions, NetlinkSocket } from '../netlink/socket.js';
@@ -209,7 +209,7 @@ export class Network {
     build: Build,
     reply: M,
     options: CallOptions = {},
-  ): Promise<ViewOf<M>[]> {
+  ): Promise<ViewList<M>> {
     return await this.#with(build, options, (command) =>
       this.socket.dumpViews(command.message, inputOf(command), reply, options),
     );

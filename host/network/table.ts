@@ -1,7 +1,7 @@
 import type { DecodedMessage } from '../codec/block.js';
 import type { Columns } from '../codec/columns.js';
 import { messageFlags } from '../codec/constants.js';
-import type { ViewOf } from '../codec/views.js';
+import type { ViewList } from '../codec/view-list.js';
 import type { CallOptions } from '../netlink/socket.js';
 import type { AcceptedAttributesOf, AcceptedHeaderOf, Message } from '../schema/definition.js';
 import type { Build, Command, Context } from './context.js';
@@ -17,7 +17,7 @@ export interface Executor {
     item: (message: DecodedMessage) => T | undefined,
     options?: CallOptions,
   ): Promise<T[]>;
-  dumpViews<M extends Message>(build: Build, reply: M, options?: CallOptions): Promise<ViewOf<M>[]>;
+  dumpViews<M extends Message>(build: Build, reply: M, options?: CallOptions): Promise<ViewList<M>>;
   dumpColumns<N extends string>(
     build: Build,
     reply: Message,
@@ -110,7 +110,7 @@ export abstract class Table<Item extends object, Filter extends object, Reply ex
   }
 
   /** The table as views, decoded only where they are read; filtered by what the kernel can filter by. */
-  views(filter: Filter = {} as Filter, options: CallOptions = {}): Promise<ViewOf<Reply>[]> {
+  views(filter: Filter = {} as Filter, options: CallOptions = {}): Promise<ViewList<Reply>> {
     return this.executor.dumpViews((context) => this.query(filter, context), this.reply, options);
   }
 
