@@ -112,11 +112,11 @@ t.test('what a plugin gets of its environment', async (t) => {
       { CNI_COMMAND: 'VERSION', CNI_ARGS: '', PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
       `${shell}: unset stays unset, empty stays empty, but for PATH`,
     );
-    t.match(
-      run({}).environment,
-      { PATH: /^\/usr.*:\/bin/ },
-      `${shell}: or the PATH that a shell has by itself`,
-    );
+    // shells have them in different orders
+    const own = run({}).environment.PATH?.split(':') ?? [];
+    for (const place of ['/usr/sbin', '/usr/bin', '/sbin', '/bin']) {
+      t.ok(own.includes(place), `${shell}: or the PATH that a shell has by itself: ${place}`);
+    }
     t.same(
       run({}).arguments,
       [join(root, 'dist/plugins/plugin.js'), 'bridge'],
