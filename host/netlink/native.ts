@@ -99,7 +99,8 @@ export interface PacketSocket {
   close(): void;
 }
 
-interface Addon {
+/** The shim's functions. */
+export interface Addon {
   readonly PacketSocket: new (
     namespace: number,
     protocol: number,
@@ -197,6 +198,18 @@ function addon(): Addon {
     command,
     failure === undefined ? {} : { cause: failure },
   );
+}
+
+/**
+ * Puts something between this module and the shim; returns what takes it away again. For the test kit alone
+ * (`netloom/testing`): the package exports this module to nobody else.
+ */
+export function interpose(between: (native: Addon) => Addon): () => void {
+  const real = addon();
+  loaded = between(real);
+  return () => {
+    loaded = real;
+  };
 }
 
 /** Is the addon there? */

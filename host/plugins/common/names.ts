@@ -19,9 +19,13 @@ export function vethName(): string {
   return `veth${randomBytes(4).toString('hex')}`;
 }
 
+/** A locally administered unicast address of the first six bytes. */
+export function macOf(bytes: Uint8Array): string {
+  const first = ((bytes[0] as number) & 0xfe) | 0x02;
+  return [first, ...bytes.subarray(1, 6)].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
+}
+
 /** A locally administered unicast address. */
 export function randomMac(): string {
-  const bytes = randomBytes(6);
-  bytes[0] = ((bytes[0] as number) & 0xfe) | 0x02;
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
+  return macOf(randomBytes(6));
 }

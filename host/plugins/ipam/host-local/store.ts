@@ -112,7 +112,7 @@ export class Store implements Disposable {
     const path = join(this.directory, formatAddress(address));
     const draft = join(this.directory, DRAFT);
     try {
-      writeFileSync(draft, text(owner), { mode: 0o600 });
+      this.#writeDraft(draft, text(owner));
       try {
         linkSync(draft, path);
       } catch (error) {
@@ -125,7 +125,23 @@ export class Store implements Disposable {
       if (isCode(error, 'EEXIST')) return false;
       throw ioFailure(`cannot write the lease ${path}`, error);
     } finally {
+      try {
+        this.#remove(DRAFT);
+      } catch {
+        // the lease is there or not without it; it goes when the next is written
+      }
+    }
+  }
+
+  /** Never into one that is there: that may be another name of a lease. */
+  #writeDraft(path: string, content: string): void {
+    const options = { mode: 0o600, flag: 'wx' };
+    try {
+      writeFileSync(path, content, options);
+    } catch (error) {
+      if (!isCode(error, 'EEXIST')) throw error;
       this.#remove(DRAFT);
+      writeFileSync(path, content, options);
     }
   }
 

@@ -1,13 +1,28 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { CniError, errorCodes } from '../../../cni/errors.js';
 import type { Side } from '../../../cni/plugin.js';
 import { NetlinkError } from '../../../netlink/errors.js';
 import type { Link } from '../../../network/links.js';
 import { withHostLock } from '../../common/host-lock.js';
-import { randomMac } from '../../common/names.js';
+import { macOf } from '../../common/names.js';
 import type { BridgeSettings } from './config.js';
 
 /** The alias of bridges that this plugin made, which go with their last port. */
 const ALIAS = 'made by CNI for its ports';
+
+/**
+ * The address that this plugin gives to a bridge that it makes, one of the name, the namespace and this start of the
+ * machine. So it is known for ours from the moment that it is there: the kernel takes no alias with the creation.
+ */
+function addressAtBirth(host: Side, name: string): string {
+  const start = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  return macOf(createHash('sha256').update(`${start} ${host.namespace.id.ino} ${name}`).digest());
+}
+
+function isOurs(host: Side, { ifname, kind, ifalias, address }: Link): boolean {
+  return kind === 'bridge' && (ifalias === ALIAS || address === addressAtBirth(host, ifname));
+}
 
 function failed(what: string, error: unknown): CniError {
   const reason = error instanceof Error ? error.message : String(error);
@@ -25,11 +40,10 @@ export async function ensureBridge(host: Side, settings: BridgeSettings): Promis
         ifname: name,
         kind: 'bridge',
         // an address of its own stays, whatever ports come and go
-        address: randomMac(),
+        address: addressAtBirth(host, name),
         ...(mtu > 0 ? { mtu } : {}),
         ...(vlanFiltering ? { data: { vlanFiltering: 1 } } : {}),
       });
-      // the kernel takes no alias with the creation
       await links.change(name, { ifalias: ALIAS });
     } catch (error) {
       if (!(error instanceof NetlinkError) || error.code !== 'EEXIST') {
@@ -60,7 +74,7 @@ export function withBridge<T>(host: Side, work: () => Promise<T>): Promise<T> {
 export async function removeUnusedBridge(host: Side, name: string): Promise<void> {
   const { links } = host.network;
   const link = await links.find(name);
-  if (link === undefined || link.kind !== 'bridge' || link.ifalias !== ALIAS) return;
+  if (link === undefined || !isOurs(host, link)) return;
   await withBridge(host, async () => {
     const ports = await links.list({ master: link.index });
     if (ports.every(({ ifalias }) => ifalias === vlanGatewayAlias(name))) {
