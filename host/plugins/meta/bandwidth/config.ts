@@ -91,7 +91,10 @@ const rateKeys = ['ingressRate', 'ingressBurst', 'egressRate', 'egressBurst'] as
  * The limits of a config: the network's own when it has any of the four, 0 too, else those that the runtime gives.
  * Subnets of the network hold for the runtime's limits that come without. Throws CniError 7.
  */
-export function limitsOf({ config, rawConfig }: Pick<Request<BandwidthConfig>, 'config' | 'rawConfig'>): Limits {
+export function limitsOf({
+  config,
+  rawConfig,
+}: Pick<Request<BandwidthConfig>, 'config' | 'rawConfig'>): Limits {
   const given = config.runtimeConfig?.bandwidth;
   const raw = rawConfig as Record<string, unknown>;
   const own = given === undefined || rateKeys.some((key) => valueAt(raw, key) !== undefined);

@@ -82,7 +82,12 @@ export function hierarchy(device: number, { shaped }: Subnets): QdiscInput {
   } as QdiscInput;
 }
 
-function htbClass(device: number, handle: typeof SHAPED | typeof UNSHAPED, parms: object, rates: object): ClassInput {
+function htbClass(
+  device: number,
+  handle: typeof SHAPED | typeof UNSHAPED,
+  parms: object,
+  rates: object,
+): ClassInput {
   return { device, kind: 'htb', parent: ROOT, handle, options: { parms, ...rates } } as ClassInput;
 }
 
@@ -132,7 +137,10 @@ const offsets = {
 export type Peer = keyof typeof offsets;
 
 /** The selector of u32 for packets from or to a network; one that is everything matches everything. */
-export function selectorOf({ address, length }: Cidr, peer: Peer): { flags: ['terminal']; nkeys: number; keys: Uint8Array } {
+export function selectorOf(
+  { address, length }: Cidr,
+  peer: Peer,
+): { flags: ['terminal']; nkeys: number; keys: Uint8Array } {
   const { bits, value } = address;
   const keys: U32Key[] = [];
   for (let first = 0; first < length; first += WORD) {
