@@ -126,6 +126,8 @@ function parts(input: LinkInput, context: Context): { header: object; attributes
   return { header, attributes: out };
 }
 
+const TOO_MANY_QUEUES = 0x7fff_ffff;
+
 /** Characters of a name; alternative names may be longer. */
 const NAME_LENGTH = 15;
 
@@ -205,6 +207,21 @@ export class Links extends Table<Link, LinkFilter, typeof newlink> {
   /** Creates a link. Throws NetlinkError `EEXIST` when the name is taken. */
   async create(input: LinkInput, options?: CallOptions): Promise<void> {
     await this.executor.execute((context) => linkCommands.create(input, context), options);
+  }
+
+  /**
+   * Can the kernel make links of a kind? Asks with a creation that it must refuse: of a kind that it knows, because no
+   * link has that many queues (linux/net/core/rtnetlink.c, rtnl_create_link). A module for it is loaded, as for a real one.
+   */
+  async supports(kind: string, options?: CallOptions): Promise<boolean> {
+    try {
+      await this.create({ kind, numTxQueues: TOO_MANY_QUEUES }, options);
+    } catch (error) {
+      if (error instanceof NetlinkError && error.code === 'EOPNOTSUPP') return false;
+      // EINVAL: something of the kind is missing, or it is the queues
+      if (!(error instanceof NetlinkError) || error.code !== 'EINVAL') throw error;
+    }
+    return true;
   }
 
   /** Creates a link and returns its index, which the kernel tells in the same exchange. */

@@ -4,6 +4,7 @@ import type { Plugin, PluginLookup } from '../cni/plugin.js';
 const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
   bridge: async () => (await import('./main/bridge/bridge.js')).bridge,
   dhcp: async () => (await import('./ipam/dhcp/dhcp.js')).dhcp,
+  dummy: async () => (await import('./main/dummy.js')).dummy,
   firewall: async () => (await import('./meta/firewall/firewall.js')).firewall,
   'host-local': async () => (await import('./ipam/host-local/host-local.js')).hostLocal,
   ipvlan: async () => (await import('./main/ipvlan/ipvlan.js')).ipvlan,
@@ -12,6 +13,8 @@ const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
   ptp: async () => (await import('./main/ptp/ptp.js')).ptp,
   sbr: async () => (await import('./meta/sbr/sbr.js')).sbr,
   static: async () => (await import('./ipam/static.js')).staticAddresses,
+  vlan: async () => (await import('./main/vlan/vlan.js')).vlan,
+  vrf: async () => (await import('./meta/vrf/vrf.js')).vrf,
 };
 
 /** Types of the bundled plugins. */

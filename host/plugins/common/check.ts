@@ -3,6 +3,7 @@ import type { IpConfig, Result, Route } from '../../cni/result.js';
 import type { Network } from '../../network/network.js';
 import { formatCidr, networkOf } from './address.js';
 import { cidrOf } from './interface.js';
+import { tableFinder } from './tables.js';
 
 export function wrong(msg: string): CniError {
   return new CniError(errorCodes.internal, msg);
@@ -23,7 +24,8 @@ export async function checkAddresses(
   const link = await network.links.find(ifname);
   if (link === undefined) throw wrong(`Cannot find container link ${ifname}`);
   const addresses = await network.addresses.list({ device: link.index });
-  const routes = await network.routes.list({ table: 254 });
+  const table = (await tableFinder(network))(link.index);
+  const routes = await network.routes.list({ table });
   for (const ip of ips) {
     const cidr = cidrOf(ip);
     if (!addresses.some(({ address }) => address === formatCidr(cidr))) {
@@ -38,15 +40,20 @@ export async function checkAddresses(
   }
 }
 
-/** Are the routes of a result there? Throws CniError 999. */
+/** Are the routes of a result there? Those over ports of a VRF must be in its table. Throws CniError 999. */
 export async function checkRoutes(network: Network, wanted: readonly Route[]): Promise<void> {
+  if (wanted.length === 0) return;
+  const tableFor = await tableFinder(network);
+  const present = await network.routes.list();
   for (const { dst, gw, table } of wanted) {
     const cidr = cidrOf({ address: dst });
     const prefix = cidr.length === 0 ? 'default' : formatCidr(networkOf(cidr));
     const family = cidr.address.bits === 32 ? 'inet' : 'inet6';
-    const found = (await network.routes.list({ table: table ?? 254, family })).some(
+    const found = present.some(
       (route) =>
         route.dst === prefix &&
+        route.family === family &&
+        route.table === (table ?? tableFor(route.oif)) &&
         (gw === undefined ||
           cidr.length === 0 ||
           route.gateway === gw ||

@@ -4,7 +4,7 @@ import type { AttachmentRequest, Side } from '../../cni/plugin.js';
 import type { IpConfig, Result } from '../../cni/result.js';
 import { NetlinkError } from '../../netlink/errors.js';
 import type { Link, LinkInput } from '../../network/links.js';
-import { checkAddresses, checkRoutes, wrong } from './check.js';
+import { checkInterface, type ExpectedInterface } from './check-interface.js';
 import { configureInterface, failed } from './interface.js';
 
 type Request = AttachmentRequest<unknown>;
@@ -18,13 +18,13 @@ function isError(error: unknown, ...codes: string[]): boolean {
 }
 
 /**
- * Creates the sandbox's interface on a master that lives on either side, under its own name from the beginning: a process
- * that is killed leaves either nothing or what DEL finds. Throws CniError 999.
+ * Creates the sandbox's interface, on a master that lives on either side or on none, under its own name from the
+ * beginning: a process that is killed leaves either nothing or what DEL finds. Throws CniError 999.
  */
 export async function createChildLink(
   { host, sandbox, ifname }: Request,
   side: Side,
-  input: LinkInput & { readonly kind: string; readonly link: number },
+  input: LinkInput & { readonly kind: string; readonly link?: number },
 ): Promise<Link> {
   const { kind } = input;
   try {
@@ -36,11 +36,13 @@ export async function createChildLink(
       } catch (error) {
         if (!isError(error, 'EEXIST')) throw error;
         if ((await sandbox.network.links.find(ifname)) !== undefined) throw error;
+        // not the name then: a VLAN can be there only once
+        if ((await host.network.links.find(ifname)) === undefined) throw error;
         await createWithIndex(host, moved);
       }
     }
   } catch (error) {
-    if (isError(error, 'EEXIST')) {
+    if (isError(error, 'EEXIST') && (await sandbox.network.links.find(ifname)) !== undefined) {
       throw failed(`failed to create ${kind}: container interface "${ifname}" already exists`, error);
     }
     throw failed(`failed to create ${kind}`, error);
@@ -83,54 +85,25 @@ export async function configureChildLink(
 }
 
 /** What CHECK compares of a link on a master. */
-export interface ExpectedChild {
-  readonly kind: string;
+export interface ExpectedChild extends ExpectedInterface {
   /** Index of the master, when it is known which one it must be. */
   readonly master: number | undefined;
-  /** Bytes; 0 when it may be any. */
-  readonly mtu: number;
-  /** Compares what is the kind's own. Throws CniError. */
-  readonly data: (link: Link) => void;
-  /** How the plugin's complaints begin. */
-  readonly lowerCase: boolean;
 }
 
-/** CHECK: is the sandbox's interface as ADD left it? Throws CniError 999. */
+/** CHECK: is the sandbox's interface as ADD left it, and on its master? Throws CniError 999. */
 export async function checkChildLink(
   request: Request,
   side: Side,
   result: Result,
   expected: ExpectedChild,
 ): Promise<void> {
-  const { sandbox, ifname } = request;
-  const complain = (text: string): CniError =>
-    wrong(expected.lowerCase ? text.charAt(0).toLowerCase() + text.slice(1) : text);
-  const { interfaces = [], ips = [], routes = [] } = result;
-  const index = interfaces.findIndex(({ name, sandbox: path }) => name === ifname && path);
-  const entry = interfaces[index];
-  if (entry === undefined) throw complain(`Container Interface name in prevResult: ${ifname} not found`);
-  if (entry.sandbox !== sandbox.path) {
-    throw complain(
-      `Sandbox in prevResult ${entry.sandbox ?? ''} doesn't match configured netns: ${sandbox.path}`,
-    );
-  }
-  const link = await sandbox.network.links.find(ifname);
-  if (link === undefined) throw complain(`Interface ${ifname} not found`);
-  if (link.kind !== expected.kind) {
-    throw complain(`Error: Container interface ${ifname} not of type ${expected.kind}`);
-  }
-  await checkMaster(request, side, link, expected.master, complain);
-  expected.data(link);
-  if (expected.mtu > 0 && link.mtu !== expected.mtu) {
-    throw complain(`Container interface ${ifname} has MTU ${link.mtu}, expected ${expected.mtu}`);
-  }
-  if (entry.mac && entry.mac.toLowerCase() !== link.address) {
-    throw complain(`Interface ${ifname} Mac ${entry.mac} doesn't match container Mac: ${link.address}`);
-  }
-  if (!link.up) throw complain(`Interface ${ifname} is down`);
-  const own = ips.filter((ip) => ip.interface === index || ip.interface === undefined);
-  await checkAddresses(sandbox.network, ifname, own);
-  await checkRoutes(sandbox.network, routes);
+  await checkInterface(request, result, {
+    ...expected,
+    data: async (link, complain) => {
+      await checkMaster(request, side, link, expected.master, complain);
+      await expected.data?.(link, complain);
+    },
+  });
 }
 
 /** Is a link on the master that it should be on? `side` is where that is, if `index` is known. */

@@ -65,7 +65,7 @@ const SETTLE_TIMEOUT = 5000;
 const SETTLE_PAUSE = 20;
 
 /** Waits until IPv6 addresses are known to be nobody else's (RFC 4862, section 5.4). Throws CniError 999. */
-async function settle({ network }: Sandbox, ifname: string): Promise<void> {
+export async function settle({ network }: Sandbox, ifname: string): Promise<void> {
   for (const end = performance.now() + SETTLE_TIMEOUT; ; await sleep(SETTLE_PAUSE)) {
     const addresses = await network.addresses.list({ device: ifname, family: 'inet6' });
     const flagged = (flag: string): string | undefined =>

@@ -1,5 +1,5 @@
 import { CniError, errorCodes } from '../../cni/errors.js';
-import type { Side } from '../../cni/plugin.js';
+import type { AttachmentRequest, Side } from '../../cni/plugin.js';
 import type { Device } from '../../network/context.js';
 import type { Link } from '../../network/links.js';
 import type { Network } from '../../network/network.js';
@@ -33,6 +33,61 @@ export async function findMaster(
   const link = await network.links.find(device);
   if (link === undefined) throw new CniError(number, `failed to lookup master "${device}": Link not found`);
   return link;
+}
+
+/** Config keys that tell a master. */
+export interface MasterKeys {
+  /** Empty when the config has none. */
+  readonly master: string;
+  /** The master lives in the container's namespace. */
+  readonly linkInContainer: boolean;
+}
+
+/**
+ * Where the master is, and its name if it is known: the config's, or that of the only interface which the plugins before
+ * made. Throws CniError 999 when these made another number of them.
+ */
+export function masterPlace({
+  config: { master, linkInContainer },
+  host,
+  sandbox,
+  prevResult,
+}: AttachmentRequest<MasterKeys>): { readonly side: Side; readonly name: string } {
+  const side = linkInContainer ? sandbox : host;
+  if (master !== '' || prevResult === undefined) return { side, name: master };
+  const [only, ...others] = prevResult.interfaces ?? [];
+  if (only === undefined || only.name === '' || others.length > 0) {
+    throw new CniError(
+      errorCodes.internal,
+      'chained master failure. PrevResult lacks a single named interface',
+    );
+  }
+  return { side: only.sandbox ? sandbox : side, name: only.name };
+}
+
+/** `findMaster`, with room for an MTU. Throws CniError 7 or 999. */
+export async function findCheckedMaster(side: Side, name: string, mtu: number): Promise<Link> {
+  const link = await findMaster(side, name);
+  checkMtu(mtu, link);
+  return link;
+}
+
+/**
+ * For CHECK: the master that the config names, or nothing about it. The result of a whole chain does not tell what came
+ * before a plugin.
+ */
+export async function knownMaster({
+  config: { master: name, mtu, linkInContainer },
+  host,
+  sandbox,
+}: AttachmentRequest<MasterKeys & { readonly mtu: number }>): Promise<{
+  readonly side: Side;
+  /** Its index. */
+  readonly master: number | undefined;
+}> {
+  const side = linkInContainer ? sandbox : host;
+  const master = name === '' ? undefined : await findCheckedMaster(side, name, mtu);
+  return { side, master: master?.index };
 }
 
 /** Throws CniError 7 when an MTU (bytes, 0 for the master's own) is more than the master carries. */

@@ -1,48 +1,21 @@
 import { CniError, errorCodes } from '../../../cni/errors.js';
-import {
-  type AttachmentRequest,
-  definePlugin,
-  type Request as PluginRequest,
-  type Side,
-} from '../../../cni/plugin.js';
+import { type AttachmentRequest, definePlugin, type Request as PluginRequest } from '../../../cni/plugin.js';
 import type { Result } from '../../../cni/result.js';
 import type { Link } from '../../../network/links.js';
 import { requirePrevResult, wrong } from '../../common/check.js';
 import { checkChildLink, configureChildLink, createChildLink } from '../../common/child-link.js';
-import { checkMtu, findMaster } from '../../common/master.js';
+import { requireKind } from '../../common/kind.js';
+import { checkMtu, findCheckedMaster, findMaster, knownMaster, masterPlace } from '../../common/master.js';
 import { everyStep, type Undo, undoing } from '../../common/undo.js';
 import { interfaceOf } from '../../common/veth.js';
 import { type IpvlanConfig, ipvlanShape, modeOf } from './config.js';
 
 type Request = AttachmentRequest<IpvlanConfig>;
 
-/** Where the master is, and its name if it is known. */
-function masterOf(request: Request): { readonly side: Side; readonly name: string } {
-  const { config, host, sandbox } = request;
-  const side = config.linkInContainer ? sandbox : host;
-  if (config.master !== '') return { side, name: config.master };
-  const { prevResult } = request;
-  if (prevResult === undefined) return { side, name: '' };
-  const [only, ...others] = prevResult.interfaces ?? [];
-  if (only === undefined || only.name === '' || others.length > 0) {
-    throw new CniError(
-      errorCodes.internal,
-      'chained master failure. PrevResult lacks a single named interface',
-    );
-  }
-  return { side: only.sandbox ? sandbox : side, name: only.name };
-}
-
-async function findCheckedMaster(side: Side, name: string, mtu: number): Promise<Link> {
-  const link = await findMaster(side, name);
-  checkMtu(mtu, link);
-  return link;
-}
-
 async function create(request: Request): Promise<Link> {
   const { config } = request;
   const mode = modeOf(config);
-  const { side, name } = masterOf(request);
+  const { side, name } = masterPlace(request);
   const master = await findCheckedMaster(side, name, config.mtu);
   return await createChildLink(request, side, {
     kind: 'ipvlan',
@@ -114,19 +87,9 @@ async function check(request: Request): Promise<void> {
   });
 }
 
-/** The master that the config names. The result of a whole chain does not tell what came before this plugin. */
-async function knownMaster({
-  config: { master: name, mtu, linkInContainer },
-  host,
-  sandbox,
-}: Request): Promise<{ side: Side; master: number | undefined }> {
-  const side = linkInContainer ? sandbox : host;
-  const master = name === '' ? undefined : await findCheckedMaster(side, name, mtu);
-  return { side, master: master?.index };
-}
-
 async function status({ config, host, ipam }: PluginRequest<IpvlanConfig>): Promise<void> {
   modeOf(config);
+  await requireKind(host, 'ipvlan');
   // without a name, the master may be what a plugin before makes; what is in containers is not known before there is one
   if (config.master !== '' && !config.linkInContainer) {
     checkMtu(config.mtu, await findMaster(host, config.master, errorCodes.pluginNotAvailable));

@@ -9,7 +9,8 @@ import type { IpConfig, Result } from '../../../cni/result.js';
 import type { Link } from '../../../network/links.js';
 import { wrong } from '../../common/check.js';
 import { checkChildLink, configureChildLink, createChildLink } from '../../common/child-link.js';
-import { checkMtu, findMaster } from '../../common/master.js';
+import { requireKind } from '../../common/kind.js';
+import { checkMtu, findCheckedMaster, findMaster } from '../../common/master.js';
 import { everyStep, undoing } from '../../common/undo.js';
 import { interfaceOf } from '../../common/veth.js';
 import { type MacvlanConfig, type MacvlanSettings, macvlanShape, settingsOf } from './config.js';
@@ -20,16 +21,10 @@ function masterSide({ host, sandbox }: Request, { linkInContainer }: MacvlanSett
   return linkInContainer ? sandbox : host;
 }
 
-async function findCheckedMaster(side: Side, { master, mtu }: MacvlanSettings): Promise<Link> {
-  const link = await findMaster(side, master);
-  checkMtu(mtu, link);
-  return link;
-}
-
 async function create(request: Request, settings: MacvlanSettings): Promise<Link> {
   const side = masterSide(request, settings);
   const { mtu, mac, mode, bcqueuelen } = settings;
-  const master = await findCheckedMaster(side, settings);
+  const master = await findCheckedMaster(side, settings.master, settings.mtu);
   return await createChildLink(request, side, {
     kind: 'macvlan',
     link: master.index,
@@ -81,7 +76,8 @@ async function check(request: Request): Promise<void> {
   const settings = settingsOf(request);
   const { ipam, ifname } = request;
   const side = masterSide(request, settings);
-  const master = settings.master === '' ? undefined : await findCheckedMaster(side, settings);
+  const master =
+    settings.master === '' ? undefined : await findCheckedMaster(side, settings.master, settings.mtu);
   if (ipam.configured) await ipam.check();
   if (request.prevResult === undefined) throw wrong('required prevResult missing');
   await checkChildLink(request, side, request.prevResult, {
@@ -105,6 +101,7 @@ async function check(request: Request): Promise<void> {
 
 async function status(request: PluginRequest<MacvlanConfig>): Promise<void> {
   const settings = settingsOf(request);
+  await requireKind(request.host, 'macvlan');
   // what is in containers is not known before there is one
   if (!settings.linkInContainer) {
     const { pluginNotAvailable } = errorCodes;

@@ -8,14 +8,13 @@ import type { Rule } from '../../../network/rules.js';
 import { requirePrevResult, wrong } from '../../common/check.js';
 import { withHostLock } from '../../common/host-lock.js';
 import { goesOver, routeCopy } from '../../common/route-copy.js';
+import { freeTables, MAIN_TABLE, type Policy, policyOf } from '../../common/tables.js';
 import { everyStep, type Undo, undoing } from '../../common/undo.js';
 import { gatewaysOf, type SbrConfig, sbrShape } from './config.js';
 import { familyOf, leaving, movesFor, sourceHints, sourceOf } from './routes.js';
-import { freeTables, isOwn, isSourceRule, type Policy, policyOf } from './tables.js';
+import { FIRST_TABLE, isOwn, isSourceRule } from './tables.js';
 
 type Request = AttachmentRequest<SbrConfig>;
-
-const MAIN_TABLE = 254;
 
 /** The addresses of a result that are the interface's, each once. */
 function relevant({ ifname }: Request, { ips = [], interfaces = [] }: Result): IpConfig[] {
@@ -124,7 +123,7 @@ async function moveRoutes(request: Request, ips: readonly IpConfig[], undo: Undo
   const link = await linkOf(request);
   const policy = await policyOf(sandbox.network);
   const own = policy.routes.filter((route) => route.table === MAIN_TABLE && goesOver(route, link.index));
-  const tables = freeTables(policy);
+  const tables = freeTables(policy, FIRST_TABLE);
   const taken = new Set<Route>();
   for (const ip of ips) {
     const table = knownTable(ip, link, policy) ?? (tables.next().value as number);

@@ -1,39 +1,9 @@
-import type { Network } from '../../../network/network.js';
-import type { Route } from '../../../network/routes.js';
 import type { Rule } from '../../../network/rules.js';
 import { goesOver } from '../../common/route-copy.js';
+import { type Policy, RESERVED_TABLES } from '../../common/tables.js';
 
-const FIRST_TABLE = 100;
-/** RT_TABLE_DEFAULT, RT_TABLE_MAIN and RT_TABLE_LOCAL. */
-const RESERVED = [253, 254, 255];
-
-/** What a namespace has of rules and tables. */
-export interface Policy {
-  readonly rules: readonly Rule[];
-  readonly routes: readonly Route[];
-  /** Tables that VRFs work with, routes in them or not. */
-  readonly vrfTables: readonly number[];
-}
-
-export async function policyOf(network: Network): Promise<Policy> {
-  const rules = await network.rules.list();
-  const routes = await network.routes.list();
-  const vrfTables = (await network.links.list())
-    .filter(({ kind }) => kind === 'vrf')
-    .map(({ data }) => (data as { table?: number } | undefined)?.table ?? 0);
-  return { rules: rules.filter(({ family }) => family === 'inet' || family === 'inet6'), routes, vrfTables };
-}
-
-/** Numbers of tables that nothing uses, ascending. */
-export function* freeTables({ rules, routes, vrfTables }: Policy): Generator<number> {
-  const used = new Set([
-    ...RESERVED,
-    ...vrfTables,
-    ...rules.map(({ table }) => table),
-    ...routes.map(({ table }) => table),
-  ]);
-  for (let table = FIRST_TABLE; ; table++) if (!used.has(table)) yield table;
-}
+/** The first of the plugin's tables. */
+export const FIRST_TABLE = 100;
 
 /** Keys of a rule that says no more than: packets from `src` go to `table`. */
 const plain = new Set([
@@ -78,6 +48,6 @@ export function isOwn(rule: Rule, { index, table, shared }: Owner, { routes }: P
   const there = routes.filter((route) => route.table === rule.table && route.family === rule.family);
   const over = index !== undefined && there.some((route) => goesOver(route, index));
   if (table !== undefined) return rule.table === table && (!shared || over);
-  if (rule.table < FIRST_TABLE || RESERVED.includes(rule.table)) return false;
+  if (rule.table < FIRST_TABLE || RESERVED_TABLES.includes(rule.table)) return false;
   return over || (there.length === 0 && !shared);
 }
