@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  statSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -29,6 +30,8 @@ export interface Lease {
   readonly name: string;
   /** `<container id>\r\n<ifname>`, or of old plugins only the id; empty where a crash left the file so. */
   readonly content: string;
+  /** When it was made, ms since 1970. */
+  readonly time: number;
 }
 
 const LOCK_EXCLUSIVE = 2;
@@ -165,8 +168,8 @@ export class Store implements Disposable {
         entry.isFile(),
       )) {
         if (name === 'lock' || name === DRAFT || name.startsWith(LAST_RESERVED)) continue;
-        const content = readIfThere(join(this.directory, name));
-        if (content !== undefined) found.push({ name, content: content.trim() });
+        const lease = readIfThere(join(this.directory, name));
+        if (lease !== undefined) found.push({ name, ...lease });
       }
     } catch (error) {
       throw ioFailure(`cannot read the leases in ${this.directory}`, error);
@@ -187,9 +190,9 @@ export class Store implements Disposable {
 }
 
 /** An administrator who removes leases by hand asks for no lock. */
-function readIfThere(path: string): string | undefined {
+function readIfThere(path: string): Omit<Lease, 'name'> | undefined {
   try {
-    return readFileSync(path, 'utf8');
+    return { content: readFileSync(path, 'utf8').trim(), time: statSync(path).mtimeMs };
   } catch (error) {
     if (isCode(error, 'ENOENT')) return undefined;
     throw error;

@@ -125,8 +125,8 @@ async function check(request: Request): Promise<void> {
   await backend.check(host, wantedOf(request, addressesOf(result), ingressOf(config, result)));
 }
 
-async function gc({ host, name, validAttachments }: GcRequest<FirewallConfig>): Promise<void> {
-  await nftablesBackend.collect?.(host, name, validAttachments);
+async function gc(request: GcRequest<FirewallConfig>): Promise<void> {
+  await nftablesBackend.collect?.(request);
 }
 
 /** firewall: lets the addresses of an attachment through the host's firewall. */
