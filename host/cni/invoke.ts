@@ -123,7 +123,9 @@ async function perform(
     const input = change.config === undefined ? text : JSON.stringify(change.config);
     const bundled = await options.bundled?.(type);
     if (bundled !== undefined) {
-      return (await perform(bundled, delegated, input, options, { cniVersion, delegated: true })) as Json | undefined;
+      return (await perform(bundled, delegated, input, options, { cniVersion, delegated: true })) as
+        | Json
+        | undefined;
     }
     const file = findPlugin(type, splitPath(environment.path));
     return await executePlugin(file, delegated, input, options.signal);

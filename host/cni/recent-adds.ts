@@ -3,14 +3,14 @@ import {
   constants,
   fstatSync,
   futimesSync,
-  mkdirSync,
   openSync,
   readdirSync,
   rmSync,
   unlinkSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { flock } from '../netlink/native.js';
+import { makeDirectory } from './directory.js';
 import type { ValidAttachment } from './plugin.js';
 
 /** Where it is noted which attachments are in the making. */
@@ -137,7 +137,7 @@ function openNote(path: string): number {
     return openSync(path, flags, 0o600);
   } catch (error) {
     if (!isCode(error, 'ENOENT')) throw error;
-    mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 });
+    makeDirectory(dirname(path), 0o700);
     return openSync(path, flags, 0o600);
   }
 }

@@ -86,9 +86,7 @@ async function remove({ netfilter }: Side, stale: (chain: string) => boolean): P
     const chains = await netfilter.chains(table);
     const gone = chains.filter(({ name }) => isStale(name)).map(({ name }) => name as string);
     const rules = await netfilter.rules({ ...table, chain: PREROUTING });
-    const jumps = rules.filter((rule) =>
-      gone.some((chain) => rule.comment === chain.replace(PREFIX, MARK)),
-    );
+    const jumps = rules.filter((rule) => gone.some((chain) => rule.comment === chain.replace(PREFIX, MARK)));
     if (gone.length === 0) return;
     if (chains.length === gone.length + 1 && rules.length === jumps.length) {
       transaction.deleteTable(table);

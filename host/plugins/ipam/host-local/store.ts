@@ -3,7 +3,6 @@ import {
   constants,
   existsSync,
   linkSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -12,7 +11,8 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
+import { makeDirectory } from '../../../cni/directory.js';
 import { CniError, errorCodes } from '../../../cni/errors.js';
 import { errnoMeaning } from '../../../codec/errno.js';
 import { flock } from '../../../netlink/native.js';
@@ -54,18 +54,6 @@ function text(owner: Owner): string {
   return `${owner.containerId.trim()}\r\n${owner.ifname}`;
 }
 
-/** Node's own recursive way says ENOENT of a read-only file system. */
-function makeDirectory(path: string): void {
-  try {
-    mkdirSync(path, 0o755);
-  } catch (error) {
-    if (isCode(error, 'EEXIST')) return;
-    if (!isCode(error, 'ENOENT') || dirname(path) === path) throw error;
-    makeDirectory(dirname(path));
-    makeDirectory(path);
-  }
-}
-
 /**
  * The leases of a network: a file for each address, which the reference's plugin reads and writes too. All of it is
  * done under the directory's lock (flock(2)), which is let go when the process ends, however it ends.
@@ -87,7 +75,7 @@ export class Store implements Disposable {
   static open(dataDirectory: string, network: string): Store {
     const store = new Store(join(dataDirectory, network));
     try {
-      makeDirectory(store.directory);
+      makeDirectory(store.directory, 0o755);
       const path = join(store.directory, 'lock');
       store.#lock = openSync(path, constants.O_RDONLY | constants.O_CREAT, 0o750);
       flock(store.#lock, LOCK_EXCLUSIVE);
