@@ -6,7 +6,7 @@ import {
   validateEnvironment,
   validateNetworkName,
 } from './arguments.js';
-import { array, mismatch, object, string, valueAt } from './config.js';
+import { array, integer, mismatch, object, optional, string, valueAt } from './config.js';
 import { CniError, type ErrorOutput, errorCodes, errorOutput } from './errors.js';
 import { executePlugin, findPlugin, splitPath } from './execution.js';
 import { type Delegate, delegatedIpam, ipamType, resultOf } from './ipam.js';
@@ -20,6 +20,7 @@ import type {
   Side,
   ValidAttachment,
 } from './plugin.js';
+import { defaultRunDirectory, RecentAdds } from './recent-adds.js';
 import { formatResult, parsePrevResult, type Result, toJson } from './result.js';
 import { allVersions, atLeast, currentVersion, defaultVersion } from './version.js';
 
@@ -30,6 +31,10 @@ export interface InvokeOptions {
   readonly bundled?: PluginLookup | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly log?: ((message: string) => void) | undefined;
+  /** ms since 1970; default: now. A GC leaves alone what is younger. */
+  readonly calledAt?: number | undefined;
+  /** Where ADDs are noted, for GC. Default: `/run/netloom`. */
+  readonly runDirectory?: string | undefined;
 }
 
 /** What a plugin program would print, and its exit status. */
@@ -57,9 +62,10 @@ export async function invoke(
   stdin: string | (() => string | Promise<string>),
   options: InvokeOptions = {},
 ): Promise<InvokeOutcome> {
-  const told: Told = { cniVersion: currentVersion };
+  const told: Told = { cniVersion: currentVersion, delegated: false };
+  const timed = { ...options, calledAt: options.calledAt ?? Date.now() };
   try {
-    const output = await perform(plugin, environment, stdin, options, told);
+    const output = await perform(plugin, environment, stdin, timed, told);
     const newline = environment.command === 'VERSION' ? '\n' : '';
     const text =
       output === undefined ? '' : environment.command === 'VERSION' ? JSON.stringify(output) : toJson(output);
@@ -71,16 +77,20 @@ export async function invoke(
   }
 }
 
-/** What is known of a call when it fails: an error names the config's version. SPEC.md, section 5, "Error" */
 interface Told {
+  /** An error names the config's version. SPEC.md, section 5, "Error" */
   cniVersion: string;
+  /** Is the call another plugin's, in this process? */
+  readonly delegated: boolean;
 }
+
+type Timed = InvokeOptions & { readonly calledAt: number };
 
 async function perform(
   plugin: Plugin,
   environment: Environment,
   stdin: string | (() => string | Promise<string>),
-  options: InvokeOptions,
+  options: Timed,
   told: Told,
 ): Promise<object | undefined> {
   validateEnvironment(environment);
@@ -113,12 +123,18 @@ async function perform(
     const input = change.config === undefined ? text : JSON.stringify(change.config);
     const bundled = await options.bundled?.(type);
     if (bundled !== undefined) {
-      return (await perform(bundled, delegated, input, options, { cniVersion })) as Json | undefined;
+      return (await perform(bundled, delegated, input, options, { cniVersion, delegated: true })) as
+        | Json
+        | undefined;
     }
     const file = findPlugin(type, splitPath(environment.path));
     return await executePlugin(file, delegated, input, options.signal);
   };
   const log = options.log ?? ((message: string) => process.stderr.write(`${message}\n`));
+  const adds = new RecentAdds(options.runDirectory ?? defaultRunDirectory, name);
+  const isGc = command === 'GC';
+  const given = isGc ? validAttachments(config) : [];
+  const calledAt = isGc ? Math.min(options.calledAt, listedAtOf(config)) : options.calledAt;
   try {
     const request: AttachmentRequest<unknown> & GcRequest<unknown> = {
       config: readConfig(plugin, config, command, log),
@@ -138,14 +154,42 @@ async function perform(
       sandbox,
       containerId: environment.containerId,
       ifname: environment.ifname,
-      validAttachments: command === 'GC' ? validAttachments(config) : [],
+      get validAttachments() {
+        return isGc ? [...given, ...adds.since(calledAt)] : [];
+      },
+      calledAt,
       log,
     };
-    const output = await operate(plugin, command, request);
+    const output = told.delegated
+      ? await operate(plugin, command, request)
+      : await noting(adds, command, environment, () => operate(plugin, command, request));
     if (own) throw ownNamespace();
     return output;
   } finally {
     sides?.close();
+  }
+}
+
+/** Runs an operation; notes of an ADD that it runs, and when it has ended. */
+async function noting<T>(
+  adds: RecentAdds,
+  command: Command,
+  { containerId: containerID, ifname }: Environment,
+  work: () => Promise<T>,
+): Promise<T> {
+  if (command !== 'ADD') {
+    const output = await work();
+    if (command === 'DEL') adds.forget({ containerID, ifname });
+    return output;
+  }
+  const note = adds.begin({ containerID, ifname });
+  try {
+    const output = await work();
+    note.end();
+    return output;
+  } catch (error) {
+    note.withdraw();
+    throw error;
   }
 }
 
@@ -305,6 +349,13 @@ function prevResultOf(
     log(`prevResult is left out: ${(error as Error).message}`);
     return undefined;
   }
+}
+
+/** A key of our own: when the runtime made its list, ms since 1970. It may take its time before it calls. */
+const listedAtKey = 'netloom/listed-at';
+
+function listedAtOf(config: Json): number {
+  return optional(integer, Number.POSITIVE_INFINITY).read(valueAt(config, listedAtKey), listedAtKey);
 }
 
 function namesAttachments(config: Json): boolean {

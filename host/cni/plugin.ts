@@ -87,8 +87,14 @@ export interface ValidAttachment {
 }
 
 export interface GcRequest<C> extends Request<C> {
-  /** All attachments of the network that are valid; others' leftovers are to be removed. */
+  /**
+   * All attachments of the network that are valid; others' leftovers are to be removed. To the runtime's list come those
+   * whose ADD had not ended at `calledAt`, as of the moment in which this is read: so list what there is first, then
+   * read this (`garbageOf` does). docs/gc.md
+   */
   readonly validAttachments: readonly ValidAttachment[];
+  /** ms since 1970: when the runtime made its list, as far as is known. What is younger is to be left alone. */
+  readonly calledAt: number;
 }
 
 export interface PluginDefinition<C> {

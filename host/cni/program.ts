@@ -51,7 +51,11 @@ export async function runPlugin(plugin: Plugin, version: string, bundled?: Plugi
     );
     return;
   }
-  const outcome = await invoke(plugin, environment, readAll, { bundled });
+  const outcome = await invoke(plugin, environment, readAll, {
+    bundled,
+    // of the process
+    calledAt: performance.timeOrigin,
+  });
   await writeAll(STDOUT, outcome.text);
   process.exitCode = outcome.status;
 }

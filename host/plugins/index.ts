@@ -6,6 +6,7 @@ const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
   dhcp: async () => (await import('./ipam/dhcp/dhcp.js')).dhcp,
   dummy: async () => (await import('./main/dummy.js')).dummy,
   firewall: async () => (await import('./meta/firewall/firewall.js')).firewall,
+  flannel: async () => (await import('./meta/flannel/flannel.js')).flannel,
   'host-local': async () => (await import('./ipam/host-local/host-local.js')).hostLocal,
   ipvlan: async () => (await import('./main/ipvlan/ipvlan.js')).ipvlan,
   loopback: async () => (await import('./main/loopback.js')).loopback,

@@ -1,5 +1,5 @@
 import { CniError, errorCodes } from '../../cni/errors.js';
-import type { Sandbox, Side, ValidAttachment } from '../../cni/plugin.js';
+import type { GcRequest, Sandbox, Side } from '../../cni/plugin.js';
 import * as x from '../../netfilter/expressions.js';
 import {
   commentMatch,
@@ -8,7 +8,9 @@ import {
   iptablesInstalled,
   legacyTables,
 } from '../../netfilter/iptables.js';
+import type { Rule } from '../../netfilter/netfilter.js';
 import { type Cidr, formatAddress, formatCidr, networkOf } from './address.js';
+import { garbageOf } from './garbage.js';
 import { chainName, hash } from './names.js';
 
 /** An attachment whose addresses are to be hidden behind the host's. */
@@ -101,12 +103,15 @@ async function setUpNftables({ netfilter }: Side, owner: Masqueraded, ips: reado
   });
 }
 
-/** Removes rules of `masq_checks` that `stale` picks, and the table with the last of them. */
-async function removeNftables({ netfilter }: Side, stale: (comment: string) => boolean): Promise<void> {
-  if ((await netfilter.rules(checks)).every((rule) => !stale(rule.comment ?? ''))) return;
+/** Removes rules of `masq_checks` that `pick` picks, and the table with the last of them. */
+async function removeNftables(
+  { netfilter }: Side,
+  pick: (rules: readonly Rule[]) => Promise<readonly Rule[]>,
+): Promise<void> {
+  if ((await pick(await netfilter.rules(checks))).length === 0) return;
   await netfilter.update(async (transaction) => {
     const rules = await netfilter.rules(checks);
-    const gone = rules.filter((rule) => stale(rule.comment ?? ''));
+    const gone = await pick(rules);
     if (gone.length === 0) return;
     if (gone.length === rules.length) transaction.deleteTable(table);
     else for (const { handle } of gone) transaction.deleteRule({ ...checks, handle: handle ?? 0 });
@@ -178,7 +183,7 @@ export async function tearDownMasquerade(
   others: ReadonlySet<string> = new Set(),
 ): Promise<void> {
   const prefix = instance(owner);
-  await removeNftables(host, (text) => text.startsWith(prefix));
+  await removeNftables(host, async (rules) => rules.filter((rule) => rule.comment?.startsWith(prefix)));
   await removeIptables(host, owner, others);
 }
 
@@ -214,33 +219,42 @@ export async function isMasqueraded(host: Side, owner: Masqueraded, ips: readonl
 
 /** Takes the rules of a network's attachments away that are not valid any more. */
 export async function collectMasquerade(
-  host: Side,
-  name: string,
-  valid: readonly ValidAttachment[],
+  gc: Pick<GcRequest<unknown>, 'host' | 'name' | 'validAttachments'>,
 ): Promise<void> {
-  const network = hash(name, 16);
-  const known = new Set(
-    valid.map(({ containerID, ifname }) => instance({ name, containerId: containerID, ifname })),
+  const { host, name } = gc;
+  const network = `${hash(name, 16)}-`;
+  await removeNftables(host, (rules) =>
+    garbageOf(
+      gc,
+      () => rules.filter((rule) => rule.comment?.startsWith(network)),
+      (rule) => rule.comment?.split(',')[0],
+      ({ containerID: containerId, ifname }) => instance({ name, containerId, ifname }),
+    ),
   );
-  const stale = (text: string): boolean =>
-    text.startsWith(`${network}-`) && !known.has(text.split(',')[0] ?? '');
-  await removeNftables(host, stale);
-  const chains = new Set(valid.map(({ containerID }) => chainName(name, containerID)));
+  for (const family of ['ip', 'ip6'] as const) await collectIptables(gc, family);
+}
+
+async function collectIptables(
+  gc: Pick<GcRequest<unknown>, 'host' | 'name' | 'validAttachments'>,
+  family: IptablesFamily,
+): Promise<void> {
+  const { host, name } = gc;
+  if (!iptablesInstalled(family)) return;
+  const chains = await host.netfilter.chains({ family, table: 'nat' });
+  if (chains.length === 0 && !legacyTables(family).includes('nat')) return;
+  const nat = await IptablesTable.load(host.namespace, family, 'nat');
   const mark = `--comment "name: \\"${name}\\" id: `;
-  for (const family of ['ip', 'ip6'] as const) {
-    if (!iptablesInstalled(family)) continue;
-    if (
-      (await host.netfilter.chains({ family, table: 'nat' })).length === 0 &&
-      !legacyTables(family).includes('nat')
-    )
-      continue;
-    const nat = await IptablesTable.load(host.namespace, family, 'nat');
-    for (const rule of [...nat.rules(POSTROUTING)]) {
-      const chain = / -j (CNI-[0-9a-f]{24})$/.exec(rule)?.[1];
-      if (chain === undefined || !rule.includes(mark) || chains.has(chain)) continue;
-      nat.delete(POSTROUTING, rule);
-      if (!nat.rules(POSTROUTING).some((other) => other.endsWith(` -j ${chain}`))) nat.deleteChain(chain);
-    }
-    await nat.commit();
+  const chainOf = (rule: string): string | undefined => / -j (CNI-[0-9a-f]{24})$/.exec(rule)?.[1];
+  const gone = await garbageOf(
+    gc,
+    () => nat.rules(POSTROUTING).filter((rule) => rule.includes(mark)),
+    chainOf,
+    ({ containerID }) => chainName(name, containerID),
+  );
+  for (const rule of gone) nat.delete(POSTROUTING, rule);
+  for (const chain of new Set(gone.map(chainOf))) {
+    const isUsed = nat.rules(POSTROUTING).some((other) => chainOf(other) === chain);
+    if (chain !== undefined && !isUsed) nat.deleteChain(chain);
   }
+  await nat.commit();
 }

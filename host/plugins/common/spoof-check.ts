@@ -1,7 +1,9 @@
 import { CniError, errorCodes } from '../../cni/errors.js';
-import type { Side, ValidAttachment } from '../../cni/plugin.js';
+import type { GcRequest, Side } from '../../cni/plugin.js';
 import { parseMac } from '../../codec/text.js';
 import * as x from '../../netfilter/expressions.js';
+import type { Rule } from '../../netfilter/netfilter.js';
+import { garbageOf } from './garbage.js';
 
 /** Whose frames are to carry only its own hardware address. */
 export interface Checked {
@@ -13,6 +15,7 @@ const table = { family: 'bridge', table: 'nat' } as const;
 const PREROUTING = 'PREROUTING';
 const RAW = -300;
 const PREFIX = 'cni-br-iface-';
+const MARK = 'macspoofchk-';
 const ETHER_SOURCE = 6;
 const MAC_LENGTH = 6;
 
@@ -21,7 +24,7 @@ function chainOf({ containerId, ifname }: Checked): string {
 }
 
 function commentOf({ containerId, ifname }: Checked): string {
-  return `macspoofchk-${containerId}-${ifname}`;
+  return `${MARK}${containerId}-${ifname}`;
 }
 
 /** Drops frames from a port of a bridge that have another source than the container's address. One transaction. */
@@ -83,9 +86,7 @@ async function remove({ netfilter }: Side, stale: (chain: string) => boolean): P
     const chains = await netfilter.chains(table);
     const gone = chains.filter(({ name }) => isStale(name)).map(({ name }) => name as string);
     const rules = await netfilter.rules({ ...table, chain: PREROUTING });
-    const jumps = rules.filter((rule) =>
-      gone.some((chain) => rule.comment === chain.replace(PREFIX, 'macspoofchk-')),
-    );
+    const jumps = rules.filter((rule) => gone.some((chain) => rule.comment === chain.replace(PREFIX, MARK)));
     if (gone.length === 0) return;
     if (chains.length === gone.length + 1 && rules.length === jumps.length) {
       transaction.deleteTable(table);
@@ -104,10 +105,35 @@ export async function tearDownSpoofCheck(host: Side, owner: Checked): Promise<vo
   await remove(host, (chain) => chain === own);
 }
 
-/** Removes checks of attachments that nobody knows any more; `known` are those of every network. */
-export async function collectSpoofChecks(host: Side, known: readonly ValidAttachment[]): Promise<void> {
-  const valid = new Set(
-    known.map(({ containerID, ifname }) => chainOf({ containerId: containerID, ifname })),
+/** The port that a rule of PREROUTING is about. */
+function portOf({ expressions }: Rule): string | undefined {
+  for (const { data } of expressions?.elem ?? []) {
+    const value = (data as { data?: { value?: Uint8Array } } | undefined)?.data?.value;
+    if (value !== undefined) return Buffer.from(value).toString('latin1').replace(/\0+$/, '');
+  }
+  return undefined;
+}
+
+/**
+ * Removes checks whose port is gone, which nobody claims. They do not tell of which network they are; while the port is
+ * there, they may be another's.
+ */
+export async function collectSpoofChecks(
+  gc: Pick<GcRequest<unknown>, 'host' | 'validAttachments'>,
+): Promise<void> {
+  const { netfilter, network } = gc.host;
+  const jumps = (await netfilter.rules({ ...table, chain: PREROUTING })).filter((rule) =>
+    rule.comment?.startsWith(MARK),
   );
-  await remove(host, (chain) => !valid.has(chain));
+  if (jumps.length === 0) return;
+  // the port is there before the rule is
+  const ports = new Set((await network.links.list()).map(({ ifname }) => ifname));
+  const gone = await garbageOf(
+    gc,
+    () => jumps.filter((rule) => !ports.has(portOf(rule) ?? '')),
+    (rule) => rule.comment,
+    ({ containerID: containerId, ifname }) => commentOf({ containerId, ifname }),
+  );
+  const stale = new Set(gone.map(({ comment }) => comment?.replace(MARK, PREFIX)));
+  if (stale.size > 0) await remove(gc.host, (chain) => stale.has(chain));
 }

@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Environment } from '../../../host/cni/arguments.js';
 import { toVariables } from '../../../host/cni/arguments.js';
 import { type InvokeOptions, type InvokeOutcome, invoke } from '../../../host/cni/invoke.js';
@@ -62,6 +64,10 @@ export function runReference(type: string, env: Environment, config: unknown): A
   );
 }
 
+/** ADDs are noted for this process alone: others use the same names. */
+const runDirectory = join(tmpdir(), `netloom-run-${process.pid}`);
+process.once('exit', () => rmSync(runDirectory, { recursive: true, force: true }));
+
 /** Ours, in this process; log lines are kept out of the test's output. */
 export function runOurs(
   plugin: Plugin,
@@ -70,7 +76,7 @@ export function runOurs(
   options: InvokeOptions = {},
 ): Promise<InvokeOutcome> {
   const text = typeof config === 'string' ? config : JSON.stringify(config);
-  return invoke(plugin, env, text, { log: () => undefined, ...options });
+  return invoke(plugin, env, text, { log: () => undefined, runDirectory, ...options });
 }
 
 /** A result without what differs between builds of the reference: an empty `dns` is printed or not. */

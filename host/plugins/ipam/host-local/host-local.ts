@@ -2,6 +2,7 @@ import { CniError, errorCodes } from '../../../cni/errors.js';
 import { type AttachmentRequest, definePlugin, type GcRequest, type Request } from '../../../cni/plugin.js';
 import type { IpConfig, Result } from '../../../cni/result.js';
 import { type Address, formatAddress, formatCidr, isEqual, parseAddress } from '../../common/address.js';
+import { isYounger } from '../../common/garbage.js';
 import { readResolvConf } from '../../common/resolv-conf.js';
 import { allocationOf, dataDirOf, type HostLocalConfig, hostLocalShape } from './config.js';
 import { candidates, formatSet, includes, type Range, type RangeSet } from './range.js';
@@ -69,7 +70,7 @@ class Allocator {
     const name = formatAddress(address);
     if (this.#taken.has(name) || !this.#store.reserve(address, this.#owner)) return false;
     this.#taken.add(name);
-    this.#made.push({ name, content: '' });
+    this.#made.push({ name, content: '', time: 0 });
     return true;
   }
 
@@ -136,16 +137,21 @@ async function check(request: AttachmentRequest<HostLocalConfig>): Promise<void>
 }
 
 /** Gives back the leases of attachments that the runtime does not know any more, and those that a crash left empty. */
-async function gc({ config, name: network, validAttachments }: GcRequest<HostLocalConfig>): Promise<void> {
-  const dataDir = dataDirOf(config);
-  if (!Store.exists(dataDir, network)) return;
-  const valid = new Set(
-    validAttachments.flatMap(({ containerID, ifname }) => [`${containerID}\r\n${ifname}`, containerID]),
-  );
-  withStore(dataDir, network, (store) => {
-    const isStale = ({ name, content }: Lease): boolean =>
-      parseAddress(name) !== undefined && !valid.has(content);
-    store.release(store.leases().filter(isStale));
+async function gc(request: GcRequest<HostLocalConfig>): Promise<void> {
+  const dataDir = dataDirOf(request.config);
+  if (!Store.exists(dataDir, request.name)) return;
+  withStore(dataDir, request.name, (store) => {
+    // no lease is made or given back while this process has the lock
+    const leases = store.leases();
+    const valid = new Set(
+      request.validAttachments.flatMap(({ containerID, ifname }) => [
+        `${containerID}\r\n${ifname}`,
+        containerID,
+      ]),
+    );
+    const isStale = ({ name, content, time }: Lease): boolean =>
+      parseAddress(name) !== undefined && !valid.has(content) && !isYounger(request, time);
+    store.release(leases.filter(isStale));
   });
 }
 

@@ -3,15 +3,16 @@ import {
   constants,
   existsSync,
   linkSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
   renameSync,
+  statSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
+import { makeDirectory } from '../../../cni/directory.js';
 import { CniError, errorCodes } from '../../../cni/errors.js';
 import { errnoMeaning } from '../../../codec/errno.js';
 import { flock } from '../../../netlink/native.js';
@@ -29,6 +30,8 @@ export interface Lease {
   readonly name: string;
   /** `<container id>\r\n<ifname>`, or of old plugins only the id; empty where a crash left the file so. */
   readonly content: string;
+  /** When it was made, ms since 1970. */
+  readonly time: number;
 }
 
 const LOCK_EXCLUSIVE = 2;
@@ -49,18 +52,6 @@ export function ioFailure(what: string, error: unknown): CniError {
 
 function text(owner: Owner): string {
   return `${owner.containerId.trim()}\r\n${owner.ifname}`;
-}
-
-/** Node's own recursive way says ENOENT of a read-only file system. */
-function makeDirectory(path: string): void {
-  try {
-    mkdirSync(path, 0o755);
-  } catch (error) {
-    if (isCode(error, 'EEXIST')) return;
-    if (!isCode(error, 'ENOENT') || dirname(path) === path) throw error;
-    makeDirectory(dirname(path));
-    makeDirectory(path);
-  }
 }
 
 /**
@@ -84,7 +75,7 @@ export class Store implements Disposable {
   static open(dataDirectory: string, network: string): Store {
     const store = new Store(join(dataDirectory, network));
     try {
-      makeDirectory(store.directory);
+      makeDirectory(store.directory, 0o755);
       const path = join(store.directory, 'lock');
       store.#lock = openSync(path, constants.O_RDONLY | constants.O_CREAT, 0o750);
       flock(store.#lock, LOCK_EXCLUSIVE);
@@ -181,8 +172,8 @@ export class Store implements Disposable {
         entry.isFile(),
       )) {
         if (name === 'lock' || name === DRAFT || name.startsWith(LAST_RESERVED)) continue;
-        const content = readIfThere(join(this.directory, name));
-        if (content !== undefined) found.push({ name, content: content.trim() });
+        const lease = readIfThere(join(this.directory, name));
+        if (lease !== undefined) found.push({ name, ...lease });
       }
     } catch (error) {
       throw ioFailure(`cannot read the leases in ${this.directory}`, error);
@@ -203,9 +194,9 @@ export class Store implements Disposable {
 }
 
 /** An administrator who removes leases by hand asks for no lock. */
-function readIfThere(path: string): string | undefined {
+function readIfThere(path: string): Omit<Lease, 'name'> | undefined {
   try {
-    return readFileSync(path, 'utf8');
+    return { content: readFileSync(path, 'utf8').trim(), time: statSync(path).mtimeMs };
   } catch (error) {
     if (isCode(error, 'ENOENT')) return undefined;
     throw error;

@@ -12,7 +12,7 @@ import {
   tearDownMasquerade,
 } from '../../common/masquerade.js';
 import { randomMac } from '../../common/names.js';
-import { setUpSpoofCheck, tearDownSpoofCheck } from '../../common/spoof-check.js';
+import { collectSpoofChecks, setUpSpoofCheck, tearDownSpoofCheck } from '../../common/spoof-check.js';
 import { everyStep, type Undo, undoing } from '../../common/undo.js';
 import { createVethPair, interfaceOf } from '../../common/veth.js';
 import { ensureBridge, removeUnusedBridge, withBridge } from './bridge-link.js';
@@ -141,12 +141,13 @@ async function check(request: Request): Promise<void> {
 }
 
 async function gc(request: GcRequest<BridgeConfig>): Promise<void> {
-  const { ipam, host, name, validAttachments, config } = request;
+  const { ipam, host, config } = request;
   await everyStep(
     async () => {
       if (ipam.configured) await ipam.gc();
     },
-    () => collectMasquerade(host, name, validAttachments),
+    () => collectMasquerade(request),
+    () => collectSpoofChecks(request),
     () => removeUnusedBridge(host, config.bridge),
   );
 }

@@ -81,12 +81,13 @@ async function remove(request: Request): Promise<void> {
   );
 }
 
-async function gc({ ipam, host, name, validAttachments }: GcRequest<PtpConfig>): Promise<void> {
+async function gc(request: GcRequest<PtpConfig>): Promise<void> {
+  const { ipam } = request;
   await everyStep(
     async () => {
       if (ipam.configured) await ipam.gc();
     },
-    () => collectMasquerade(host, name, validAttachments),
+    () => collectMasquerade(request),
   );
 }
 

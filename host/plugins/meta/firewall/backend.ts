@@ -1,4 +1,4 @@
-import type { Side, ValidAttachment } from '../../../cni/plugin.js';
+import type { GcRequest, Side } from '../../../cni/plugin.js';
 
 /** Whose rules these are. */
 export interface Owner {
@@ -35,7 +35,7 @@ export interface Backend {
   /** Throws CniError 999 when something is missing. */
   check(host: Side, wanted: Wanted): Promise<void>;
   /** Removes what attachments left that are not valid any more, as far as the backend can tell whose things are. */
-  collect?(host: Side, network: string, valid: readonly ValidAttachment[]): Promise<void>;
+  collect?(gc: GcRequest<unknown>): Promise<void>;
 }
 
 export function isIpv6(address: string): boolean {

@@ -4,9 +4,11 @@ import { CniError, errorCodes } from '../../../cni/errors.js';
 import { type AttachmentRequest, definePlugin, type GcRequest, type Side } from '../../../cni/plugin.js';
 import type { Result } from '../../../cni/result.js';
 import { iptablesInstalled, legacyTables } from '../../../netfilter/iptables.js';
+import { withHostLock } from '../../common/host-lock.js';
 import { cidrOf } from '../../common/interface.js';
-import { undoing } from '../../common/undo.js';
+import { everyStep, undoing } from '../../common/undo.js';
 import type { Backend, Ingress, Wanted } from './backend.js';
+import { claim, collectClaims, releaseClaims } from './claims.js';
 import { firewalldBackend, firewalldRuns } from './firewalld.js';
 import { addIngress, iptablesBackend } from './iptables.js';
 import { nftablesBackend } from './nftables.js';
@@ -88,11 +90,33 @@ async function add(request: Request): Promise<Result> {
   const wanted = wantedOf(request, addressesOf(result), ingressOf(config, result));
   const backend = await backendOf(config, host);
   return await undoing(log, async (undo) => {
-    undo.push(() => backend.remove(host, wanted));
-    await backend.add(host, wanted);
+    undo.push(() => release(request, backend, wanted));
+    if (backend === nftablesBackend) await backend.add(host, wanted);
+    else {
+      // a GC or DEL must not take the rules away for the owner that the address had before
+      await withHostLock(host.namespace, async () => {
+        // a kernel without nftables has iptables all the same
+        await claim(host, wanted.owner, wanted.addresses).catch((error: Error) =>
+          log(`firewall: GC will not know whose rules these are: ${error.message}`),
+        );
+        await backend.add(host, wanted);
+      });
+    }
     if (backend === firewalldBackend) await addIngress(host, wanted);
     return result;
   });
+}
+
+async function release({ host }: Request, backend: Backend, wanted: Wanted): Promise<void> {
+  if (backend === nftablesBackend) {
+    await backend.remove(host, wanted);
+    return;
+  }
+  await withHostLock(host.namespace, () =>
+    releaseClaims(host, wanted.owner, wanted.addresses, (addresses) =>
+      backend.remove(host, { ...wanted, addresses }),
+    ),
+  );
 }
 
 /** Addresses to be forgotten: those of the result, and those that the container has at present. */
@@ -115,7 +139,7 @@ async function remove(request: Request): Promise<void> {
   // rules of our own are known by their comments, whichever backend the config names by now
   await nftablesBackend.remove(host, wanted);
   const backend = await backendOf(config, host);
-  if (backend !== nftablesBackend) await backend.remove(host, wanted);
+  if (backend !== nftablesBackend) await release(request, backend, wanted);
 }
 
 async function check(request: Request): Promise<void> {
@@ -125,8 +149,18 @@ async function check(request: Request): Promise<void> {
   await backend.check(host, wantedOf(request, addressesOf(result), ingressOf(config, result)));
 }
 
-async function gc({ host, name, validAttachments }: GcRequest<FirewallConfig>): Promise<void> {
-  await nftablesBackend.collect?.(host, name, validAttachments);
+async function gc(request: GcRequest<FirewallConfig>): Promise<void> {
+  const { host, name, config } = request;
+  const remove = async (addresses: readonly string[]): Promise<void> => {
+    const owner = { name, containerId: '', ifname: '' };
+    const { iptablesAdminChainName: adminChain, firewalldZone: zone } = config;
+    const wanted: Wanted = { owner, addresses, ingress: undefined, adminChain, zone };
+    for (const backend of [iptablesBackend, firewalldBackend]) await backend.remove(host, wanted);
+  };
+  await everyStep(
+    async () => nftablesBackend.collect?.(request),
+    () => withHostLock(host.namespace, () => collectClaims(request, remove)),
+  );
 }
 
 /** firewall: lets the addresses of an attachment through the host's firewall. */

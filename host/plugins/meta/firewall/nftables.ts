@@ -1,6 +1,8 @@
 import type { Expression } from '../../../netfilter/expressions.js';
 import * as x from '../../../netfilter/expressions.js';
+import type { Netfilter, Rule } from '../../../netfilter/netfilter.js';
 import { wrong } from '../../common/check.js';
+import { garbageOf } from '../../common/garbage.js';
 import { hash } from '../../common/names.js';
 import { type Backend, type Ingress, isIpv6, type Owner } from './backend.js';
 
@@ -120,7 +122,8 @@ export const nftablesBackend: Backend = {
   },
 
   async remove({ netfilter }, { owner }) {
-    await removeWhere(netfilter, (text) => text.startsWith(instance(owner)));
+    const prefix = instance(owner);
+    await removeWhere(netfilter, async (rules) => rules.filter((rule) => rule.comment?.startsWith(prefix)));
   },
 
   async check({ netfilter }, { owner, addresses, ingress }) {
@@ -138,24 +141,29 @@ export const nftablesBackend: Backend = {
     }
   },
 
-  async collect({ netfilter }, network, valid) {
-    const prefix = `${hash(network, 16)}-`;
-    const known = new Set(
-      valid.map(({ containerID, ifname }) => instance({ name: network, containerId: containerID, ifname })),
+  async collect(gc) {
+    const { host, name } = gc;
+    const prefix = `${hash(name, 16)}-`;
+    await removeWhere(host.netfilter, (rules) =>
+      garbageOf(
+        gc,
+        () => rules.filter((rule) => rule.comment?.startsWith(prefix)),
+        (rule) => rule.comment?.split(',')[0],
+        ({ containerID: containerId, ifname }) => instance({ name, containerId, ifname }),
+      ),
     );
-    await removeWhere(netfilter, (text) => text.startsWith(prefix) && !known.has(text.split(',')[0] ?? ''));
   },
 };
 
-/** Removes attachments' rules, and the table with the last of them. */
+/** Removes rules of attachments that `pick` picks, and the table with the last of them. */
 async function removeWhere(
-  netfilter: Parameters<Backend['remove']>[0]['netfilter'],
-  stale: (comment: string) => boolean,
+  netfilter: Netfilter,
+  pick: (rules: readonly Rule[]) => Promise<readonly Rule[]>,
 ): Promise<void> {
-  if ((await netfilter.rules(attachments)).every((rule) => !stale(rule.comment ?? ''))) return;
+  if ((await pick(await netfilter.rules(attachments))).length === 0) return;
   await netfilter.update(async (transaction) => {
     const rules = await netfilter.rules(attachments);
-    const gone = rules.filter((rule) => stale(rule.comment ?? ''));
+    const gone = await pick(rules);
     if (gone.length === 0) return;
     if (gone.length === rules.length) transaction.deleteTable(table);
     else for (const { handle } of gone) transaction.deleteRule({ ...attachments, handle: handle ?? 0 });
