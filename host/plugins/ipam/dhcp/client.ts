@@ -35,9 +35,15 @@ export class DhcpClient {
     this.#timing = timing;
   }
 
+  /** Whole seconds since the client has begun. */
+  #seconds(): number {
+    return Math.floor(now() - this.#begun);
+  }
+
   #message(
     type: number,
     xid: number,
+    secs: number,
     own: readonly (readonly [code: number, value: Uint8Array])[],
     ciaddr = anyAddress,
   ): DhcpMessage {
@@ -55,8 +61,8 @@ export class DhcpClient {
     return {
       op: 'request',
       xid,
-      secs: short ? 0 : Math.floor(now() - this.#begun),
-      broadcast: this.#timing.broadcast && ciaddr === anyAddress && !short,
+      secs,
+      broadcast: (this.#timing.broadcast || this.#socket.link.broadcast) && ciaddr === anyAddress,
       ciaddr,
       yiaddr: anyAddress,
       siaddr: anyAddress,
@@ -120,8 +126,12 @@ export class DhcpClient {
     const xid = randomBytes(4).readUInt32BE();
     const wished: [number, Uint8Array][] =
       wish === undefined ? [] : [[optionCodes.requestedAddress, address(wish)]];
+    let secs = 0;
     const offer = await this.#ask(
-      () => this.#message(messageTypes.discover, xid, wished),
+      () => {
+        secs = this.#seconds();
+        return this.#message(messageTypes.discover, xid, secs, wished);
+      },
       toAll,
       ({ message }) => {
         const [server] = readAddresses(message.options, optionCodes.serverIdentifier);
@@ -140,7 +150,8 @@ export class DhcpClient {
     const { ack, mac } = await this.#ask(
       () => {
         since = now();
-        return this.#message(messageTypes.request, xid, own);
+        // relays that go by the seconds are to pass both to the same servers, RFC 2131 section 4.4.1
+        return this.#message(messageTypes.request, xid, secs, own);
       },
       toAll,
       (arrival) => this.#decision(arrival, since, offer.server),
@@ -157,17 +168,23 @@ export class DhcpClient {
     }
   }
 
+  /** Asks once for an address that it had. A server may grant another one. Throws DhcpError. */
+  async regain(wish: string, signal: AbortSignal): Promise<Grant> {
+    this.#begun = now();
+    return await this.#discover(signal, Number.POSITIVE_INFINITY, wish);
+  }
+
   /**
-   * Gets a lease: attempt after attempt until `resendTimeout` has passed. `wish`: an address that the server is asked
-   * for. Throws DhcpError: `ERR_DHCP_TIMEOUT` when all have failed, `ERR_DHCP_LEASE` when what it got cannot be used.
+   * Gets a lease: attempt after attempt until `resendTimeout` has passed. Throws DhcpError: `ERR_DHCP_TIMEOUT` when all
+   * have failed, `ERR_DHCP_LEASE` when what it got cannot be used.
    */
-  async acquire(signal: AbortSignal, wish?: string): Promise<Grant> {
+  async acquire(signal: AbortSignal): Promise<Grant> {
     this.#begun = now();
     const deadline = this.#begun + this.#timing.resendTimeout / 1000;
     for (const wait of pauses(this.#timing)) {
       let last: Error;
       try {
-        return await this.#discover(signal, deadline, wish);
+        return await this.#discover(signal, deadline);
       } catch (error) {
         signal.throwIfAborted();
         // the server would grant the same again
@@ -184,14 +201,16 @@ export class DhcpClient {
 
   /**
    * Asks for more time, as a client that has the address: of the server that granted the lease (`mac` is then the way
-   * to it), else of all. Throws DhcpError `ERR_DHCP_TIMEOUT` when nobody has answered by `deadline`, `ERR_DHCP_NAK`.
+   * to it), else of all. Throws DhcpError `ERR_DHCP_TIMEOUT` when nobody has answered by `deadline`, `ERR_DHCP_NAK`,
+   * `ERR_DHCP_LEASE`.
    */
   async renew(
-    { address: own, server }: Pick<LeaseTerms, 'address' | 'server'>,
+    held: LeaseTerms,
     mac: Uint8Array | undefined,
     deadline: number,
     signal: AbortSignal,
   ): Promise<Grant> {
+    const { address: own, server } = held;
     const xid = randomBytes(4).readUInt32BE();
     const envelope: Envelope =
       mac === undefined ? { ...toAll, source: own } : { source: own, destination: server, mac };
@@ -199,7 +218,7 @@ export class DhcpClient {
     const { ack, mac: from } = await this.#ask(
       () => {
         since = now();
-        return this.#message(messageTypes.request, xid, [], own);
+        return this.#message(messageTypes.request, xid, this.#seconds(), [], own);
       },
       envelope,
       (arrival) => this.#decision(arrival, since, mac === undefined ? undefined : server),
@@ -207,7 +226,7 @@ export class DhcpClient {
       signal,
       deadline,
     );
-    return { terms: termsOf(ack), mac: from, since };
+    return { terms: termsOf(ack, held), mac: from, since };
   }
 
   /** Gives an address back. Servers do not answer that. */
@@ -216,6 +235,7 @@ export class DhcpClient {
     const message = this.#message(
       messageTypes.release,
       xid,
+      0,
       [[optionCodes.serverIdentifier, address(server)]],
       own,
     );

@@ -59,7 +59,13 @@ export class Daemon {
   /** One after the other, of one lease. */
   async #exclusive<T>(name: string, work: () => Promise<T>): Promise<T> {
     const before = this.#tails.get(name) ?? Promise.resolve();
-    const mine = before.catch(() => undefined).then(work);
+    const mine = before
+      .catch(() => undefined)
+      .then(() => {
+        // the next daemon has the leases
+        if (this.#closing) throw new DhcpError('ERR_DHCP_STATE', 'the daemon ends');
+        return work();
+      });
     this.#tails.set(name, mine);
     try {
       return await mine;
@@ -76,7 +82,6 @@ export class Daemon {
     const name = clientIdOf(args.containerId, network, args.ifname);
     const options = clientOptions(config, name, args.args);
     return await this.#exclusive(name, async () => {
-      if (this.#closing) throw new DhcpError('ERR_DHCP_STATE', 'the daemon ends');
       const held = this.#leases.get(name);
       if (held !== undefined && (await this.#isFor(held, args))) {
         return resultOf(held.record.terms, config.ipam?.priority ?? 0);
@@ -116,11 +121,10 @@ export class Daemon {
   ): Promise<Result> {
     const { hostPrefix, timing, store, log } = this.#around;
     const created = now();
-    const site = await Site.open({ netns, ifname }, hostPrefix);
+    const site = await Site.open({ netns, ifname }, hostPrefix, { up: true });
     try {
       const client = new DhcpClient(site.socket, options, timing);
       const { terms, mac, since } = await client.acquire(signal);
-      const priority = config.ipam?.priority ?? 0;
       const record = {
         boot: store.boot,
         containerId,
@@ -129,7 +133,6 @@ export class Daemon {
         netns,
         namespace: site.namespace.id,
         ifindex: site.ifindex,
-        priority,
         options,
         terms,
         mac,
@@ -148,7 +151,7 @@ export class Daemon {
       log(
         `${lease.name}: lease acquired: ${terms.address} for ${terms.leaseTime ?? 'ever'} s from ${terms.server}`,
       );
-      return resultOf(terms, priority);
+      return resultOf(terms, config.ipam?.priority ?? 0);
     } finally {
       site.close();
     }

@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { CniError, errorCodes } from '../../../cni/errors.js';
 import { type AttachmentRequest, definePlugin, type GcRequest, type Request } from '../../../cni/plugin.js';
 import type { Result } from '../../../cni/result.js';
 import { clientIdOf, clientOptions, type DhcpConfig, defaultSocketPath, dhcpShape } from './config.js';
 import { callDaemon, DaemonError, findDaemon } from './rpc-client.js';
 import type { LeaseStore } from './store.js';
-import { type CommandArguments, readResult } from './wire.js';
+import { type CommandArguments, type Method, readResult } from './wire.js';
 
 function socketPathOf(config: DhcpConfig): string {
   return config.ipam?.daemonSocketPath || defaultSocketPath;
@@ -52,25 +53,17 @@ function isDown(error: unknown): error is DaemonError {
   return error instanceof DaemonError && ['ENOENT', 'ECONNREFUSED'].includes(error.errno ?? '');
 }
 
-/** Does for a daemon that does not run what concerns its leases. Throws `unreachable` when it runs after all. */
-async function inItsPlace(
+type IsStale = (lease: { readonly containerId: string; readonly ifname: string }) => boolean;
+
+/** Gives back leases of the network in place of a daemon that does not run. */
+async function releaseStale(
   request: Request<DhcpConfig>,
-  unreachable: DaemonError,
-  isStale: (lease: { readonly containerId: string; readonly ifname: string }) => boolean,
+  store: LeaseStore,
+  isStale: IsStale,
 ): Promise<void> {
-  const { LeaseStore: Store, leaseDirectory } = await import('./store.js');
-  const directory = leaseDirectory(socketPathOf(request.config));
-  if (!existsSync(directory)) return;
   const { releaseRecord } = await import('./lease.js');
   const { defaultTiming } = await import('./timing.js');
   const log = (message: string): void => request.log(`dhcp: ${message}`);
-  let store: LeaseStore;
-  try {
-    store = Store.open(directory);
-  } catch (error) {
-    log(error instanceof Error ? error.message : String(error));
-    throw internal(unreachable);
-  }
   try {
     for (const lease of store.load(log)) {
       if (lease.network !== request.name || !isStale(lease)) continue;
@@ -82,16 +75,46 @@ async function inItsPlace(
   }
 }
 
+/** ms to wait for the leases while another process has them: a daemon that starts, or one more DEL. */
+const PATIENCE = 10_000;
+const POLL = 50;
+
+/** Has the daemon give leases back, or does so where none runs. */
+async function giveBack(
+  request: Request<DhcpConfig>,
+  method: Method,
+  args: CommandArguments,
+  isStale: IsStale,
+): Promise<void> {
+  const socketPath = socketPathOf(request.config);
+  for (const deadline = performance.now() + PATIENCE; ; ) {
+    try {
+      await callDaemon(socketPath, method, args, request.signal);
+      return;
+    } catch (error) {
+      if (!isDown(error)) throw error;
+    }
+    const { LeaseStore: Store, leaseDirectory } = await import('./store.js');
+    const directory = leaseDirectory(socketPath);
+    if (!existsSync(directory)) return;
+    try {
+      await releaseStale(request, Store.open(directory), isStale);
+      return;
+    } catch (error) {
+      const { code } = error as { readonly code?: unknown };
+      if (code !== 'ERR_DHCP_STATE' || performance.now() > deadline) throw error;
+    }
+    await pause(POLL, undefined, { ...(request.signal && { signal: request.signal }) });
+  }
+}
+
 async function remove(request: AttachmentRequest<DhcpConfig>): Promise<void> {
+  const isStale: IsStale = ({ containerId, ifname }) =>
+    containerId === request.containerId && ifname === request.ifname;
   try {
-    await callDaemon(socketPathOf(request.config), 'DHCP.Release', argumentsOf(request), request.signal);
+    await giveBack(request, 'DHCP.Release', argumentsOf(request), isStale);
   } catch (error) {
-    if (!isDown(error)) throw internal(error);
-    await inItsPlace(
-      request,
-      error,
-      ({ containerId, ifname }) => containerId === request.containerId && ifname === request.ifname,
-    );
+    throw internal(error);
   }
 }
 
@@ -119,18 +142,16 @@ async function check(request: AttachmentRequest<DhcpConfig>): Promise<void> {
 async function gc(request: GcRequest<DhcpConfig>): Promise<void> {
   const { validAttachments, rawConfig, path, args } = request;
   const stdin = JSON.stringify({ ...rawConfig, 'cni.dev/valid-attachments': validAttachments });
+  const valid = new Set(validAttachments.map(({ containerID, ifname }) => `${containerID}/${ifname}`));
   try {
-    await callDaemon(
-      socketPathOf(request.config),
+    await giveBack(
+      request,
       'DHCP.GC',
       { containerId: '', netns: '', ifname: '', args, path: path.join(':'), stdin },
-      request.signal,
+      ({ containerId, ifname }) => !valid.has(`${containerId}/${ifname}`),
     );
   } catch (error) {
-    if (isUnknown(error)) return;
-    if (!isDown(error)) throw internal(error);
-    const valid = new Set(validAttachments.map(({ containerID, ifname }) => `${containerID}/${ifname}`));
-    await inItsPlace(request, error, ({ containerId, ifname }) => !valid.has(`${containerId}/${ifname}`));
+    if (!isUnknown(error)) throw internal(error);
   }
 }
 

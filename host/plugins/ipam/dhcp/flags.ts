@@ -42,6 +42,9 @@ function invalid(message: string): DhcpError {
   return new DhcpError('ERR_DHCP_FLAG', message);
 }
 
+/** ms; more than six days, and four times that is still what a timer takes. */
+const LONGEST = 2 ** 29;
+
 /** A duration as Go has it, `1m2s` or `1.5s`, in ms. */
 function duration(text: string, flag: string): number {
   const fault = invalid(
@@ -53,7 +56,7 @@ function duration(text: string, flag: string): number {
   let total = 0;
   for (const [, amount, unit] of pieces) total += Number(amount) * (units[unit as string] as number);
   if (!(total > 0)) throw fault;
-  return total;
+  return Math.min(total, LONGEST);
 }
 
 function boolean(text: string, flag: string): boolean {

@@ -88,6 +88,10 @@ export class Lease {
       const { leaseTime, renewalTime, rebindingTime } = this.#record.terms;
       if (leaseTime === null || renewalTime === null || rebindingTime === null) return;
       await until(this.#at(renewalTime), signal);
+      if (now() >= this.#at(leaseTime)) {
+        if ((await this.#again('the lease expired while nobody looked after it', signal)) === 'gone') return;
+        continue;
+      }
       const kept =
         (await this.#extend('renewing', this.#at(rebindingTime), signal)) ||
         (await this.#extend('rebinding', this.#at(leaseTime), signal));
@@ -113,8 +117,9 @@ export class Lease {
           this.#end();
           return 'gone';
         }
-        if (error instanceof DhcpError && error.code === 'ERR_DHCP_NAK')
-          return await this.#again(error, signal);
+        if (error instanceof DhcpError && error.code === 'ERR_DHCP_NAK') {
+          return await this.#again(error.message, signal);
+        }
         this.#log(`${stage}: ${error instanceof Error ? error.message : String(error)}`);
       }
       const left = deadline - now();
@@ -143,19 +148,24 @@ export class Lease {
 
   #renewed({ terms, mac, since }: Grant, what: string): void {
     this.#record = { ...this.#record, terms, mac, since };
-    this.#around.store.save(this.#record);
+    try {
+      this.#around.store.save(this.#record);
+    } catch (error) {
+      // the lease is held all the same; only a daemon that comes after would renew it too early
+      this.#log(`not written down: ${error instanceof Error ? error.message : String(error)}`);
+    }
     this.#log(`lease ${what}: ${terms.address} for ${terms.leaseTime ?? 'ever'} s from ${terms.server}`);
   }
 
-  /** After a refusal: the same address may still be had by asking anew. Another one is of no use to the container. */
-  async #again(refusal: DhcpError, signal: AbortSignal): Promise<boolean | 'gone'> {
-    this.#log(refusal.message);
+  /** The lease is over. The same address may be had by asking anew; another one is of no use to the container. */
+  async #again(why: string, signal: AbortSignal): Promise<true | 'gone'> {
+    this.#log(why);
     const { terms, options } = this.#record;
     try {
       const site = await this.#open();
       try {
         const client = new DhcpClient(site.socket, options, this.#around.timing);
-        const grant = await client.acquire(signal, terms.address);
+        const grant = await client.regain(terms.address, signal);
         if (grant.terms.address === terms.address) {
           this.#renewed(grant, 'acquired again');
           return true;
@@ -169,7 +179,7 @@ export class Lease {
       signal.throwIfAborted();
       this.#log(error instanceof Error ? error.message : String(error));
     }
-    await this.#giveUp('lease refused');
+    await this.#giveUp('lease lost');
     return 'gone';
   }
 

@@ -95,7 +95,7 @@ function prefix(bytes: Uint8Array, length: number): string {
   return `${formatIpv4(network, 0)}/${length}`;
 }
 
-/** Options 121 and 249, RFC 3442. Undefined where the value is missing or malformed: it counts as a whole. */
+/** Options 121 and 249, RFC 3442. Undefined where the value is missing, empty or malformed: it counts as a whole. */
 export function readClasslessRoutes(options: Options, code: number): OfferedRoute[] | undefined {
   const value = options.get(code);
   if (value === undefined) return undefined;
@@ -110,7 +110,7 @@ export function readClasslessRoutes(options: Options, code: number): OfferedRout
     routes.push({ dst: prefix(network, length), router: formatIpv4(value, offset) });
     offset += 4;
   }
-  return routes;
+  return routes.length === 0 ? undefined : routes;
 }
 
 /** Option 33, RFC 2132 section 5.8: networks of class A, B or C. */

@@ -1,7 +1,8 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname, isAbsolute, join } from 'node:path';
 import { pid } from 'node:process';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Daemon } from './daemon.js';
 import { DhcpError } from './errors.js';
 import { type DaemonFlags, readFlags, usage } from './flags.js';
@@ -60,30 +61,51 @@ function isServed(path: string): Promise<boolean> {
       probe.destroy();
       resolve(true);
     });
-    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'ECONNREFUSED'));
+    probe.once('error', ({ code }: NodeJS.ErrnoException) => {
+      resolve(code !== 'ECONNREFUSED' && code !== 'ENOENT');
+    });
+  });
+}
+
+function cannotListen(path: string, cause: unknown): DhcpError {
+  const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
+  const why = code === 'EADDRINUSE' ? 'address already in use' : code;
+  return new DhcpError('ERR_DHCP_STATE', `Error getting listener: listen unix ${path}: bind: ${why}`, {
+    cause,
   });
 }
 
 /** Listens; a socket that a daemon left when it was killed is no obstacle. */
 async function listenAt(server: Server, path: string): Promise<void> {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   try {
     await listen(server, { path });
   } catch (error) {
-    const failed = (cause: unknown): DhcpError => {
-      const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
-      const why = code === 'EADDRINUSE' ? 'address already in use' : code;
-      return new DhcpError('ERR_DHCP_STATE', `Error getting listener: listen unix ${path}: bind: ${why}`, {
-        cause,
-      });
-    };
-    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || (await isServed(path))) throw failed(error);
+    const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+    const isSocket = lstatSync(path, { throwIfNoEntry: false })?.isSocket() ?? true;
+    if (!isTaken || !isSocket || (await isServed(path))) throw cannotListen(path, error);
     rmSync(path, { force: true });
     try {
       await listen(server, { path });
     } catch (second) {
-      throw failed(second);
+      throw cannotListen(path, second);
     }
+  }
+}
+
+/** ms to wait for the leases while a DEL has them that found no daemon. */
+const PATIENCE = 10_000;
+const POLL = 50;
+
+async function openLeases(socketPath: string, activated: boolean): Promise<LeaseStore> {
+  for (const deadline = performance.now() + PATIENCE; ; ) {
+    try {
+      return LeaseStore.open(leaseDirectory(socketPath));
+    } catch (error) {
+      const held = error instanceof DhcpError && error.code === 'ERR_DHCP_STATE';
+      if (!held || performance.now() > deadline) throw error;
+      if (!activated && (await isServed(socketPath))) throw cannotListen(socketPath, { code: 'EADDRINUSE' });
+    }
+    await pause(POLL);
   }
 }
 
@@ -98,7 +120,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     throw new DhcpError('ERR_DHCP_FLAG', `Error writing pidfile "${pidFile}": path not absolute`);
   }
   mkdirSync(dirname(socketPath), { recursive: true, mode: 0o700 });
-  const store = LeaseStore.open(leaseDirectory(socketPath));
+  const store = await openLeases(socketPath, descriptor !== undefined);
   const daemon = new Daemon({ hostPrefix, timing, store, log });
   const handlers: readonly (readonly [string, Handler])[] = [
     ['DHCP.Allocate', async (args, signal) => writeResult(await daemon.allocate(args, signal))],

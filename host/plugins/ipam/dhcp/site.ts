@@ -28,10 +28,14 @@ export class Site {
   }
 
   /**
-   * Opens an interface, and sets it up. `prefix` goes before the namespace's path. Throws NamespaceError, NetlinkError,
-   * DhcpError `ERR_DHCP_LINK` where namespace or interface are not those they were.
+   * Opens an interface, and sets it up if `up` says so. `prefix` goes before the namespace's path. Throws NamespaceError,
+   * NetlinkError, DhcpError `ERR_DHCP_LINK` where namespace or interface are not those they were.
    */
-  static async open({ netns, ifname, namespace: id, ifindex }: Place, prefix: string): Promise<Site> {
+  static async open(
+    { netns, ifname, namespace: id, ifindex }: Place,
+    prefix: string,
+    { up = false } = {},
+  ): Promise<Site> {
     const path = prefix === '' ? netns : join(prefix, netns);
     const namespace = Namespace.open({ path });
     let network: Network | undefined;
@@ -45,9 +49,9 @@ export class Site {
       if (link === undefined)
         throw new DhcpError('ERR_DHCP_LINK', `error looking up "${ifname}": Link not found`);
       const mac = ethernetAddress(ifname, link.address);
-      // one that was up before and is down now was set so by somebody
-      if (!link.up && ifindex === undefined) await network.links.change(link.index, { up: true });
-      return new Site(namespace, network, DhcpSocket.open(namespace, { index: link.index, mac }));
+      if (!link.up && up) await network.links.change(link.index, { up: true });
+      const broadcast = link.kind === 'ipvlan';
+      return new Site(namespace, network, DhcpSocket.open(namespace, { index: link.index, mac, broadcast }));
     } catch (error) {
       network?.close();
       namespace.close();

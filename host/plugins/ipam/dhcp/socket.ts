@@ -36,6 +36,8 @@ export interface Arrival {
 export interface ClientLink {
   readonly index: number;
   readonly mac: Uint8Array;
+  /** Does nothing reach it that goes to an address which it does not have yet? So it is of ipvlan, which goes by them. */
+  readonly broadcast: boolean;
 }
 
 /** Throws DhcpError `ERR_DHCP_LINK` where a link has no Ethernet address. */

@@ -41,7 +41,6 @@ export interface LeaseRecord {
   /** Device and inode of the namespace: another one may come to have the same path. */
   readonly namespace: { readonly dev: number; readonly ino: number };
   readonly ifindex: number;
-  readonly priority: number;
   readonly options: ClientOptions;
   readonly terms: LeaseTerms;
   /** Link-layer address on the way to the server. */
@@ -71,7 +70,6 @@ const shape = object({
   netns: string,
   namespace: object({ dev: integer, ino: integer }),
   ifindex: integer,
-  priority: integer,
   options: object({ provided: record, requested: array(octet) }),
   terms: object({
     address: string,
@@ -181,16 +179,6 @@ export class LeaseStore {
       }
     }
     return leases;
-  }
-
-  /** A lease by name. Undefined also where its file cannot be read. */
-  find(name: Pick<LeaseRecord, 'containerId' | 'network' | 'ifname'>): LeaseRecord | undefined {
-    try {
-      const lease = fromJson(readFileSync(this.#path(name), 'utf8'));
-      return lease.boot === this.#boot ? lease : undefined;
-    } catch {
-      return undefined;
-    }
   }
 
   /** Writes a lease: the file is the new or the old one, whenever the machine stops. */

@@ -80,18 +80,23 @@ function dnsOf({ options }: DhcpMessage): Dns {
   };
 }
 
-/** The terms of a DHCPACK. Throws DhcpError `ERR_DHCP_LEASE` when they leave out what a lease must have. */
-export function termsOf(ack: DhcpMessage): LeaseTerms {
+/**
+ * The terms of a DHCPACK. `held`: of the lease that it prolongs, whose network and server are the same where it tells of
+ * none. Throws DhcpError `ERR_DHCP_LEASE` when they leave out what a lease must have.
+ */
+export function termsOf(ack: DhcpMessage, held?: LeaseTerms): LeaseTerms {
   const { options, yiaddr } = ack;
-  const prefixLength = readPrefixLength(options);
+  const prefixLength = readPrefixLength(options) ?? held?.prefixLength;
   if (prefixLength === undefined) {
     throw new DhcpError('ERR_DHCP_LEASE', 'DHCP option Subnet Mask not found in DHCPACK');
   }
-  const [server] = readAddresses(options, optionCodes.serverIdentifier);
+  const server = readAddresses(options, optionCodes.serverIdentifier)[0] ?? held?.server;
   if (server === undefined) {
     throw new DhcpError('ERR_DHCP_LEASE', 'DHCP option Server Identifier not found in DHCPACK');
   }
   if (yiaddr === '0.0.0.0') throw new DhcpError('ERR_DHCP_LEASE', 'no address in DHCPACK');
+  const times = timesOf(ack);
+  if (times.leaseTime === 0) throw new DhcpError('ERR_DHCP_LEASE', 'a lease of no time in DHCPACK');
   const routers = readAddresses(options, optionCodes.routers);
   const mtu = readUint16(options, optionCodes.interfaceMtu);
   return {
@@ -102,7 +107,7 @@ export function termsOf(ack: DhcpMessage): LeaseTerms {
     routes: routesOf(ack, routers),
     dns: dnsOf(ack),
     ...(mtu === undefined || mtu < LEAST_MTU ? {} : { mtu }),
-    ...timesOf(ack),
+    ...times,
   };
 }
 

@@ -29,9 +29,12 @@ const FAST_PAUSE = 2000;
 const FIRST_PAUSE = 4000;
 const JITTER = 1000;
 
-/** Pauses between attempts to get a lease, ms: four short ones, then longer and longer. */
+/** Pauses between attempts to get a lease, ms: four short ones, then longer and longer; a second more or less. */
 export function* pauses({ resendMax }: Pick<Timing, 'resendMax'>): Generator<number> {
-  const spread = (pause: number): number => pause + JITTER * (2 * Math.random() - 1);
+  const spread = (pause: number): number => {
+    const jitter = Math.min(JITTER, resendMax / 2) * (2 * Math.random() - 1);
+    return Math.min(pause, resendMax) + jitter;
+  };
   for (let i = 0; i < FAST; i++) yield spread(FAST_PAUSE);
   for (let pause = FIRST_PAUSE; ; pause = Math.min(pause * 2, resendMax)) yield spread(pause);
 }
