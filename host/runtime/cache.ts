@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { array, object, optional, record, string } from '../cni/config.js';
@@ -57,6 +56,11 @@ export class ResultCache {
     return join(this.#directory, 'results', `${network}-${containerId}-${ifname}`);
   }
 
+  /** A result in the making; where a crash left it, `remove` finds it. */
+  #draft(network: string, { containerId, ifname }: Attachment): string {
+    return join(this.#directory, `.draft-${network}-${containerId}-${ifname}`);
+  }
+
   /** Throws RuntimeError `ERR_CACHE`. */
   write(list: NetworkList, attachment: Attachment, result: Readonly<Json>): void {
     const { containerId, ifname, netns, args = [], capabilities = {} } = attachment;
@@ -73,7 +77,7 @@ export class ResultCache {
     };
     const path = this.#path(list.name, attachment);
     // appears whole: a reader must not meet half of it
-    const draft = join(this.#directory, `.result-${randomBytes(6).toString('hex')}`);
+    const draft = this.#draft(list.name, attachment);
     try {
       mkdirSync(join(this.#directory, 'results'), { recursive: true, mode: 0o700 });
       writeFileSync(draft, JSON.stringify(entry), { mode: 0o600 });
@@ -107,6 +111,7 @@ export class ResultCache {
   /** No error when it isn't there. */
   remove(network: string, attachment: Attachment): void {
     rmSync(this.#path(network, attachment), { force: true });
+    rmSync(this.#draft(network, attachment), { force: true });
   }
 
   /** Every attachment in the cache, by file name; files that make no sense are passed over. */

@@ -2,6 +2,7 @@ import { object, optional, type Read, record } from '../../cni/config.js';
 import { CniError, errorCodes } from '../../cni/errors.js';
 import { type AttachmentRequest, definePlugin } from '../../cni/plugin.js';
 import type { Result } from '../../cni/result.js';
+import { undoing } from '../common/undo.js';
 
 const loopbackShape = object({ ipam: optional(record) });
 type LoopbackConfig = Read<typeof loopbackShape>;
@@ -9,9 +10,19 @@ type Request = AttachmentRequest<LoopbackConfig>;
 
 const LOOPBACK = 'lo';
 
-async function add({ sandbox, prevResult }: Request): Promise<Result> {
-  const { links, addresses } = sandbox.network;
-  await links.change(LOOPBACK, { up: true });
+async function add(request: Request): Promise<Result> {
+  const { links } = request.sandbox.network;
+  return await undoing(request.log, async (undo) => {
+    if (!(await links.get(LOOPBACK)).up) {
+      undo.push(() => links.change(LOOPBACK, { up: false }));
+      await links.change(LOOPBACK, { up: true });
+    }
+    return await resultOf(request);
+  });
+}
+
+async function resultOf({ sandbox, prevResult }: Request): Promise<Result> {
+  const { addresses } = sandbox.network;
   const ips: Result['ips'] = [];
   for (const family of ['inet', 'inet6'] as const) {
     const present = await addresses.list({ device: LOOPBACK, family });

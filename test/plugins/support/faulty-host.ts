@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Fault } from '../../../host/netlink/testing/index.js';
 import type { Answer, Call } from './faulty-program.js';
@@ -22,12 +23,15 @@ export class FaultyHost {
     t.teardown(() => this.#child?.kill('SIGKILL'));
   }
 
-  /** `undefined`: the process was killed, as the fault says. */
+  /** Of a plugin, or of a list of them. `undefined`: the process was killed, as the fault says. */
   async run(command: string, config: Json, container: Container, fault?: Fault): Promise<Answer | undefined> {
     const child = this.#process();
     const call: Call = {
       type: String(config.type),
       config,
+      list: Array.isArray(config.plugins)
+        ? { text: JSON.stringify(config), cacheDirectory: join(this.host.dataDir, 'cache') }
+        : undefined,
       fault,
       environment: {
         command,

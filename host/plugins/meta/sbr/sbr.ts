@@ -194,9 +194,12 @@ async function removeRules(request: Request): Promise<void> {
         : policy.routes.filter(
             (route) => route.table === rule.table && route.family === rule.family && goesOver(route, index),
           );
-    for (const route of moved) steps.push(() => routes.delete(routeCopy(route)));
     const { src, priority, family } = rule;
-    if (src !== undefined) steps.push(() => rules.delete({ src, family, priority, table: rule.table }));
+    steps.push(async () => {
+      await everyStep(...moved.map((route) => () => routes.delete(routeCopy(route))));
+      // it stays where a route does, for the next DEL
+      if (src !== undefined) await rules.delete({ src, family, priority, table: rule.table });
+    });
   }
   await everyStep(...steps);
 }
