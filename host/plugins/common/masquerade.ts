@@ -10,6 +10,7 @@ import {
 } from '../../netfilter/iptables.js';
 import type { Rule } from '../../netfilter/netfilter.js';
 import { type Cidr, formatAddress, formatCidr, networkOf } from './address.js';
+import { requireIptables, requireRules } from './capability.js';
 import { garbageOf } from './garbage.js';
 import { chainName, hash } from './names.js';
 
@@ -100,6 +101,20 @@ async function setUpNftables({ netfilter }: Side, owner: Masqueraded, ips: reado
         comment: comment(owner),
       });
     }
+  });
+}
+
+/** Throws CniError 50 unless the backend that a config asks for can masquerade. */
+export async function requireMasquerade(host: Side, backend: string | undefined): Promise<void> {
+  if (backendOf(backend) === 'iptables') {
+    await requireIptables(host, 'ip', 'nat');
+    return;
+  }
+  await requireRules(host, 'masquerading', table.family, (transaction, probe) => {
+    const { chain } = postrouting;
+    transaction
+      .addChain({ ...probe, chain, type: 'nat', hook: 'postrouting', priority: SRCNAT, policy: 'accept' })
+      .addRule({ ...probe, chain, expressions: [...x.nfproto(IPV4), x.masquerade()] });
   });
 }
 

@@ -3,6 +3,7 @@ import type { GcRequest, Side } from '../../cni/plugin.js';
 import { parseMac } from '../../codec/text.js';
 import * as x from '../../netfilter/expressions.js';
 import type { Rule } from '../../netfilter/netfilter.js';
+import { requireRules } from './capability.js';
 import { garbageOf } from './garbage.js';
 
 /** Whose frames are to carry only its own hardware address. */
@@ -74,6 +75,18 @@ export async function setUpSpoofCheck(
         comment,
       })
       .addRule({ ...table, chain: `${chain}-mac`, expressions: [x.drop()], comment });
+  });
+}
+
+/** Throws CniError 50 unless frames of a bridge's ports can be checked. */
+export async function requireSpoofCheck(host: Side): Promise<void> {
+  await requireRules(host, 'spoof checks', table.family, (transaction, probe) => {
+    const chain = { ...probe, chain: PREROUTING };
+    const source = x.payload('ll-header', ETHER_SOURCE, MAC_LENGTH);
+    const expressions = [...x.iifname('port'), source, x.compare(new Uint8Array(MAC_LENGTH)), x.drop()];
+    transaction
+      .addChain({ ...chain, type: 'filter', hook: 'prerouting', priority: RAW, policy: 'accept' })
+      .addRule({ ...chain, expressions });
   });
 }
 

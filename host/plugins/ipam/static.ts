@@ -117,4 +117,8 @@ export const staticAddresses = definePlugin<StaticConfig>({
   add: async (request) => resultOf(request),
   delete: async () => undefined,
   check: async (request) => compare(request),
+  // who calls for an ADD may name addresses; those of the config must make sense by now
+  status: async (request) => {
+    assignments(request);
+  },
 });

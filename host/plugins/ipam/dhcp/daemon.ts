@@ -1,4 +1,4 @@
-import { array, object, optional, string, valueAt } from '../../../cni/config.js';
+import { array, integer, object, optional, string, valueAt } from '../../../cni/config.js';
 import { parsePrevResult, type Result } from '../../../cni/result.js';
 import { DhcpClient } from './client.js';
 import { type ClientOptions, clientIdOf, clientOptions, type DhcpConfig, dhcpShape } from './config.js';
@@ -15,6 +15,7 @@ const attachments = object({
     array(object({ containerID: optional(string, ''), ifname: optional(string, '') })),
     [],
   ),
+  'netloom/listed-at': optional(integer),
 });
 
 function parse(text: string): Record<string, unknown> {
@@ -206,17 +207,17 @@ export class Daemon {
     });
   }
 
-  /** Gives back what attachments of the network hold that are not valid, unless they are younger than this call. */
+  /** Gives back what attachments of the network hold that are not valid, unless they are younger than the list of those. */
   async collect(args: CommandArguments): Promise<void> {
-    const before = now();
     const raw = parse(args.stdin);
     const network = basics.read(raw, '').name;
+    const given = attachments.read(raw, '');
+    const age = Date.now() - (given['netloom/listed-at'] ?? Date.now());
+    const before = now() - Math.max(age, 0) / 1000;
     const valid = new Set(
-      attachments
-        .read(raw, '')
-        ['cni.dev/valid-attachments'].map(({ containerID, ifname }) =>
-          clientIdOf(containerID, network, ifname),
-        ),
+      given['cni.dev/valid-attachments'].map(({ containerID, ifname }) =>
+        clientIdOf(containerID, network, ifname),
+      ),
     );
     const stale = [...this.#leases.values()].filter(
       (lease) => lease.record.network === network && lease.record.created < before && !valid.has(lease.name),

@@ -140,8 +140,13 @@ async function check(request: AttachmentRequest<DhcpConfig>): Promise<void> {
 
 /** Gives back the leases of attachments that the runtime does not know any more. */
 async function gc(request: GcRequest<DhcpConfig>): Promise<void> {
-  const { validAttachments, rawConfig, path, args } = request;
-  const stdin = JSON.stringify({ ...rawConfig, 'cni.dev/valid-attachments': validAttachments });
+  const { validAttachments, calledAt, rawConfig, path, args } = request;
+  const stdin = JSON.stringify({
+    ...rawConfig,
+    'cni.dev/valid-attachments': validAttachments,
+    // the daemon tells by it which leases are younger than the list
+    'netloom/listed-at': Math.floor(calledAt),
+  });
   const valid = new Set(validAttachments.map(({ containerID, ifname }) => `${containerID}/${ifname}`));
   try {
     await giveBack(

@@ -155,9 +155,16 @@ async function gc(request: GcRequest<HostLocalConfig>): Promise<void> {
   });
 }
 
-/** Throws CniError 50 when a range set has no address left. */
+/** Throws CniError 50 when a range set has no address left, or no lease can be kept. */
 async function status(request: Request<HostLocalConfig>): Promise<void> {
-  const { dataDir, sets } = allocationOf(request);
+  const { dataDir, sets, resolvConf } = allocationOf(request);
+  try {
+    Store.requireWritable(dataDir, request.name);
+    if (resolvConf !== undefined) readResolvConf(resolvConf);
+  } catch (error) {
+    if (!(error instanceof CniError)) throw error;
+    throw new CniError(errorCodes.pluginNotAvailable, error.msg, error.details, { cause: error });
+  }
   if (!Store.exists(dataDir, request.name)) return;
   const leases = withStore(dataDir, request.name, (store) => store.leases());
   const taken = new Set(leases.filter(({ content }) => content !== '').map(({ name }) => name));

@@ -1,4 +1,5 @@
 import {
+  accessSync,
   closeSync,
   constants,
   existsSync,
@@ -11,7 +12,7 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { makeDirectory } from '../../../cni/directory.js';
 import { CniError, errorCodes } from '../../../cni/errors.js';
 import { errnoMeaning } from '../../../codec/errno.js';
@@ -69,6 +70,19 @@ export class Store implements Disposable {
   /** Is there a directory for a network's leases? */
   static exists(dataDirectory: string, network: string): boolean {
     return existsSync(join(dataDirectory, network));
+  }
+
+  /** Throws CniError 5 unless a network's leases can be written, or their directory be made. */
+  static requireWritable(dataDirectory: string, network: string): void {
+    let path = join(dataDirectory, network);
+    while (!existsSync(path) && dirname(path) !== path) path = dirname(path);
+    try {
+      // of a file, this is no directory
+      accessSync(join(path, '.'), constants.W_OK);
+      readdirSync(path);
+    } catch (error) {
+      throw ioFailure(`cannot keep leases in ${join(dataDirectory, network)}: ${path}`, error);
+    }
   }
 
   /** Opens and locks a network's leases; the directory is made where it is missing. Throws CniError 5. */

@@ -4,6 +4,7 @@ import { CniError, errorCodes } from '../../../cni/errors.js';
 import type { Side } from '../../../cni/plugin.js';
 import { NetlinkError } from '../../../netlink/errors.js';
 import type { Link } from '../../../network/links.js';
+import { unavailable } from '../../common/capability.js';
 import { withHostLock } from '../../common/host-lock.js';
 import { macOf } from '../../common/names.js';
 import type { BridgeSettings } from './config.js';
@@ -63,6 +64,19 @@ export async function ensureBridge(host: Side, settings: BridgeSettings): Promis
     await links.change(link.index, { up: true, ...(promiscMode ? { promisc: true } : {}) });
   }
   return link;
+}
+
+/** Throws CniError 50 when what has the bridge's name is no bridge, or tells no VLANs apart although it should. */
+export async function requireBridge(
+  { network }: Side,
+  { bridge: name, vlanFiltering }: BridgeSettings,
+): Promise<void> {
+  const link = await network.links.find(name);
+  if (link === undefined) return;
+  if (link.kind !== 'bridge') throw unavailable(`"${name}" already exists but is not a bridge`);
+  const data = link.data as { vlanFiltering?: number } | undefined;
+  if (vlanFiltering && data?.vlanFiltering === undefined)
+    throw unavailable(`this kernel has bridges without VLANs: "${name}" cannot filter them`);
 }
 
 /** Runs `work`, which may make the bridge or give it ports, while nobody removes it. */

@@ -1,21 +1,33 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CniError, errorCodes } from '../../../cni/errors.js';
-import { type AttachmentRequest, definePlugin, type GcRequest } from '../../../cni/plugin.js';
+import {
+  type AttachmentRequest,
+  definePlugin,
+  type GcRequest,
+  type Request as PluginRequest,
+} from '../../../cni/plugin.js';
 import type { Interface, Result } from '../../../cni/result.js';
 import type { Link } from '../../../network/links.js';
 import { dnsOf } from '../../common/dns.js';
 import { cidrOf, configureInterface, enableForwarding } from '../../common/interface.js';
+import { requireKind } from '../../common/kind.js';
 import {
   collectMasquerade,
   otherAddresses,
+  requireMasquerade,
   setUpMasquerade,
   tearDownMasquerade,
 } from '../../common/masquerade.js';
 import { randomMac } from '../../common/names.js';
-import { collectSpoofChecks, setUpSpoofCheck, tearDownSpoofCheck } from '../../common/spoof-check.js';
+import {
+  collectSpoofChecks,
+  requireSpoofCheck,
+  setUpSpoofCheck,
+  tearDownSpoofCheck,
+} from '../../common/spoof-check.js';
 import { everyStep, type Undo, undoing } from '../../common/undo.js';
 import { createVethPair, interfaceOf } from '../../common/veth.js';
-import { ensureBridge, removeUnusedBridge, withBridge } from './bridge-link.js';
+import { ensureBridge, removeUnusedBridge, requireBridge, withBridge } from './bridge-link.js';
 import { checkAttachment } from './check.js';
 import { type BridgeConfig, type BridgeSettings, bridgeShape, checkConflicts, settingsOf } from './config.js';
 import { addGatewayAddresses, defaultRoutes, ensureVlanInterface, withGateways } from './gateway.js';
@@ -152,6 +164,17 @@ async function gc(request: GcRequest<BridgeConfig>): Promise<void> {
   );
 }
 
+async function status(request: PluginRequest<BridgeConfig>): Promise<void> {
+  const settings = settingsOf(request);
+  const { host, ipam } = request;
+  checkConflicts(settings, ipam.configured);
+  for (const kind of ['bridge', 'veth']) await requireKind(host, kind);
+  await requireBridge(host, settings);
+  if (settings.macspoofchk) await requireSpoofCheck(host);
+  if (ipam.configured && settings.ipMasq) await requireMasquerade(host, settings.ipMasqBackend);
+  if (ipam.configured) await ipam.status();
+}
+
 /** bridge: containers on a bridge of the host. */
 export const bridge = definePlugin<BridgeConfig>({
   type: 'bridge',
@@ -161,7 +184,5 @@ export const bridge = definePlugin<BridgeConfig>({
   delete: remove,
   check,
   gc,
-  async status({ ipam }) {
-    if (ipam.configured) await ipam.status();
-  },
+  status,
 });

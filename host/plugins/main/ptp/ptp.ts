@@ -3,9 +3,11 @@ import type { Result } from '../../../cni/result.js';
 import type { Link } from '../../../network/links.js';
 import { dnsOf } from '../../common/dns.js';
 import { cidrOf, configureInterface, enableForwarding } from '../../common/interface.js';
+import { requireKind } from '../../common/kind.js';
 import {
   collectMasquerade,
   otherAddresses,
+  requireMasquerade,
   setUpMasquerade,
   tearDownMasquerade,
 } from '../../common/masquerade.js';
@@ -100,7 +102,10 @@ export const ptp = definePlugin<PtpConfig>({
   delete: remove,
   check: checkAttachment,
   gc,
-  async status({ ipam }) {
+  async status({ ipam, host, config }) {
+    checkConfig(config, ipam.configured);
+    await requireKind(host, 'veth');
+    if (config.ipMasq) await requireMasquerade(host, config.ipMasqBackend);
     if (ipam.configured) await ipam.status();
   },
 });

@@ -34,6 +34,8 @@ export interface Backend {
   remove(host: Side, wanted: Wanted): Promise<void>;
   /** Throws CniError 999 when something is missing. */
   check(host: Side, wanted: Wanted): Promise<void>;
+  /** STATUS. Throws CniError 50 unless it would work now. */
+  require(host: Side): Promise<void>;
   /** Removes what attachments left that are not valid any more, as far as the backend can tell whose things are. */
   collect?(gc: GcRequest<unknown>): Promise<void>;
 }

@@ -1,7 +1,13 @@
 import { formatAddress } from '../../../cni/address.js';
 import { object, optional, type Read, string } from '../../../cni/config.js';
 import { CniError, errorCodes } from '../../../cni/errors.js';
-import { type AttachmentRequest, definePlugin, type GcRequest, type Side } from '../../../cni/plugin.js';
+import {
+  type AttachmentRequest,
+  definePlugin,
+  type GcRequest,
+  type Request as PluginRequest,
+  type Side,
+} from '../../../cni/plugin.js';
 import type { Result } from '../../../cni/result.js';
 import { iptablesInstalled, legacyTables } from '../../../netfilter/iptables.js';
 import { withHostLock } from '../../common/host-lock.js';
@@ -42,21 +48,26 @@ async function backendOf({ backend }: FirewallConfig, host: Side): Promise<Backe
   return filtered ? iptablesBackend : nftablesBackend;
 }
 
-function ingressOf({ ingressPolicy }: FirewallConfig, result: Result): Ingress | undefined {
+/** The policy of a config, unless it is to shut nobody off. Throws CniError 7. */
+function policyOf({ ingressPolicy }: FirewallConfig): Ingress['policy'] | undefined {
   if (ingressPolicy === '' || ingressPolicy === 'open') return undefined;
-  if (ingressPolicy !== 'same-bridge' && ingressPolicy !== 'isolated') {
-    throw new CniError(
-      errorCodes.invalidNetworkConfig,
-      `unknown ingress policy: ${JSON.stringify(ingressPolicy)}`,
-    );
-  }
+  if (ingressPolicy === 'same-bridge' || ingressPolicy === 'isolated') return ingressPolicy;
+  throw new CniError(
+    errorCodes.invalidNetworkConfig,
+    `unknown ingress policy: ${JSON.stringify(ingressPolicy)}`,
+  );
+}
+
+function ingressOf(config: FirewallConfig, result: Result): Ingress | undefined {
+  const policy = policyOf(config);
+  if (policy === undefined) return undefined;
   const [first] = result.interfaces ?? [];
   if (first === undefined) {
-    const msg = `interface needs to be set for ingress policy ${JSON.stringify(ingressPolicy)}, make sure to chain "firewall" plugin with "bridge"`;
+    const msg = `interface needs to be set for ingress policy ${JSON.stringify(policy)}, make sure to chain "firewall" plugin with "bridge"`;
     throw new CniError(errorCodes.invalidNetworkConfig, msg);
   }
   if (first.name === '') throw new CniError(errorCodes.invalidNetworkConfig, 'got empty bridge name');
-  return { policy: ingressPolicy, bridge: first.name };
+  return { policy, bridge: first.name };
 }
 
 function wantedOf(
@@ -163,6 +174,14 @@ async function gc(request: GcRequest<FirewallConfig>): Promise<void> {
   );
 }
 
+async function status({ config, host }: PluginRequest<FirewallConfig>): Promise<void> {
+  const policy = policyOf(config);
+  const backend = await backendOf(config, host);
+  await backend.require(host);
+  // the reference has policies in iptables, and so has this backend
+  if (backend === firewalldBackend && policy !== undefined) await iptablesBackend.require(host);
+}
+
 /** firewall: lets the addresses of an attachment through the host's firewall. */
 export const firewall = definePlugin<FirewallConfig>({
   type: 'firewall',
@@ -173,4 +192,5 @@ export const firewall = definePlugin<FirewallConfig>({
   delete: remove,
   check,
   gc,
+  status,
 });

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Message, MessageBus } from 'dbus-next';
 import { CniError, errorCodes } from '../../../cni/errors.js';
+import { unavailable } from '../../common/capability.js';
 import { wrong } from '../../common/check.js';
 import { type Backend, isIpv6, type Wanted } from './backend.js';
 
@@ -101,6 +102,10 @@ export const firewalldBackend: Backend = {
   async remove(_host, wanted) {
     // a zone without the source, or a firewalld that is gone, has nothing to remove
     if (await firewalldRuns()) await eachSource('removeSource', wanted, () => undefined);
+  },
+  async require() {
+    if (!(await firewalldRuns()))
+      throw unavailable('firewalld does not run: nobody has its name on the system bus');
   },
   async check(_host, wanted) {
     await withBus(async (bus) => {

@@ -5,6 +5,7 @@ import {
   IptablesTable,
   iptablesInstalled,
 } from '../../../netfilter/iptables.js';
+import { requireIptables } from '../../common/capability.js';
 import { wrong } from '../../common/check.js';
 import { type Backend, type Ingress, isIpv6, type Wanted } from './backend.js';
 
@@ -88,6 +89,10 @@ export const iptablesBackend: Backend = {
       }
       await filter.commit();
     }
+  },
+
+  async require(host) {
+    await requireIptables(host, 'ip', 'filter');
   },
 
   async check(host, wanted) {

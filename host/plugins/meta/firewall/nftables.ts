@@ -1,6 +1,7 @@
 import type { Expression } from '../../../netfilter/expressions.js';
 import * as x from '../../../netfilter/expressions.js';
 import type { Netfilter, Rule } from '../../../netfilter/netfilter.js';
+import { requireRules } from '../../common/capability.js';
 import { wrong } from '../../common/check.js';
 import { garbageOf } from '../../common/garbage.js';
 import { hash } from '../../common/names.js';
@@ -124,6 +125,16 @@ export const nftablesBackend: Backend = {
   async remove({ netfilter }, { owner }) {
     const prefix = instance(owner);
     await removeWhere(netfilter, async (rules) => rules.filter((rule) => rule.comment?.startsWith(prefix)));
+  },
+
+  async require(host) {
+    await requireRules(host, 'the firewall', table.family, (transaction, probe) => {
+      const { chain } = forward;
+      transaction
+        .addSet({ ...probe, set: BRIDGES, keyLength: NAME_LENGTH, keyType: IFNAME_TYPE })
+        .addChain({ ...probe, chain, type: 'filter', hook: 'forward', priority: FILTER, policy: 'accept' });
+      for (const expressions of rulesOf('192.0.2.1')) transaction.addRule({ ...probe, chain, expressions });
+    });
   },
 
   async check({ netfilter }, { owner, addresses, ingress }) {
