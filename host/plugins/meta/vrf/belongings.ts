@@ -6,6 +6,7 @@ import type { Route, RouteInput } from '../../../network/routes.js';
 import { failed, settle } from '../../common/interface.js';
 import { goesOver, routeCopy } from '../../common/route-copy.js';
 import { LOCAL_TABLE, MAIN_TABLE } from '../../common/tables.js';
+import { everyStep } from '../../common/undo.js';
 
 /** RT_SCOPE_LINK: such addresses come back with the link. */
 const LINK_SCOPE = 253;
@@ -76,7 +77,8 @@ async function restoreAddresses(
   if (addresses.length === 0) return;
   const { network } = sandbox;
   const present = await network.addresses.list({ device: index, family: 'inet6' });
-  for (const lost of addresses) {
+  // the last one that is added is listed first
+  for (const lost of [...addresses].reverse()) {
     if (present.some(({ address }) => address === lost.address)) continue;
     try {
       await network.addresses.add(addressCopy(lost, index));
@@ -117,13 +119,19 @@ export async function restore(
   const isMoved = (route: Route): boolean => route.table === MAIN_TABLE || route.table === LOCAL_TABLE;
   const inputs = routes.map((route) => moved(route, isMoved(route) ? (table ?? route.table) : route.table));
   inputs.sort((a, b) => Number(needsGateway(a)) - Number(needsGateway(b)));
-  for (const input of inputs) {
-    try {
-      await network.routes.append(input);
-    } catch (error) {
-      if (exists(error)) continue;
-      const via = input.gateway === undefined ? '' : ` via ${input.gateway}`;
-      throw failed(`could not add route '${input.dst}${via} dev ${link.ifname} table ${input.table}'`, error);
-    }
-  }
+  // one that cannot be does not keep the others away
+  await everyStep(
+    ...inputs.map((input) => async () => {
+      try {
+        await network.routes.append(input);
+      } catch (error) {
+        if (exists(error)) return;
+        const via = input.gateway === undefined ? '' : ` via ${input.gateway}`;
+        throw failed(
+          `could not add route '${input.dst}${via} dev ${link.ifname} table ${input.table}'`,
+          error,
+        );
+      }
+    }),
+  );
 }
