@@ -7,6 +7,7 @@ const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
   dummy: async () => (await import('./main/dummy.js')).dummy,
   firewall: async () => (await import('./meta/firewall/firewall.js')).firewall,
   flannel: async () => (await import('./meta/flannel/flannel.js')).flannel,
+  'host-device': async () => (await import('./main/host-device/host-device.js')).hostDevice,
   'host-local': async () => (await import('./ipam/host-local/host-local.js')).hostLocal,
   ipvlan: async () => (await import('./main/ipvlan/ipvlan.js')).ipvlan,
   loopback: async () => (await import('./main/loopback.js')).loopback,
