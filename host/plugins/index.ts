@@ -15,6 +15,7 @@ const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
   ptp: async () => (await import('./main/ptp/ptp.js')).ptp,
   sbr: async () => (await import('./meta/sbr/sbr.js')).sbr,
   static: async () => (await import('./ipam/static.js')).staticAddresses,
+  tap: async () => (await import('./main/tap/tap.js')).tap,
   vlan: async () => (await import('./main/vlan/vlan.js')).vlan,
   vrf: async () => (await import('./meta/vrf/vrf.js')).vrf,
 };
