@@ -105,6 +105,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   shim::InitNamespace(env, exports);
   shim::InitFile(env, exports);
   shim::InitPacket(env, exports);
+  shim::InitTap(env, exports);
   return exports;
 }
 

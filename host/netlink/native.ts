@@ -127,6 +127,14 @@ export interface Addon {
   writeFileIn(fd: number, path: string, text: string): void;
   flock(fd: number, operation: number): void;
   peerCredentials(fd: number): { pid: number; uid: number; gid: number };
+  createTap(
+    namespace: number,
+    name: string,
+    flags: number,
+    owner: number,
+    group: number,
+    label: string,
+  ): void;
 }
 
 let loaded: Addon | undefined;
@@ -351,6 +359,20 @@ export const writeFileIn = (fd: number, path: string, text: string): void =>
   call((native) => native.writeFileIn(fd, path, text));
 /** flock(2); `LOCK_SH` 1, `LOCK_EX` 2, `LOCK_NB` 4, `LOCK_UN` 8. Without LOCK_NB it holds the thread. */
 export const flock = (fd: number, operation: number): void => call((native) => native.flock(fd, operation));
+
+/**
+ * Makes a persistent link inside a namespace through /dev/net/tun, or nothing. `flags` are those of TUNSETIFF
+ * (linux/if_tun.h); owner and group are -1 for none; with a label, the thread that makes it has that for its sockets
+ * (/proc/thread-self/attr/sockcreate).
+ */
+export const createTap = (
+  namespace: number,
+  name: string,
+  flags: number,
+  owner: number,
+  group: number,
+  label: string,
+): void => call((native) => native.createTap(namespace, name, flags, owner, group, label));
 
 const LOCK_NB = 4;
 const EAGAIN = 11;

@@ -8,6 +8,7 @@ export type { Nexthop, NexthopFilter, NexthopInput } from './nexthops.js';
 export type { HopInput, Route, RouteFilter, RouteInput } from './routes.js';
 export type { Rule, RuleFilter, RuleInput } from './rules.js';
 export { Listing } from './table.js';
+export { createTap, type TapInput } from './tap.js';
 export {
   type ClassInput,
   type FilterInput,

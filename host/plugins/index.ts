@@ -7,6 +7,7 @@ const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
   dummy: async () => (await import('./main/dummy.js')).dummy,
   firewall: async () => (await import('./meta/firewall/firewall.js')).firewall,
   flannel: async () => (await import('./meta/flannel/flannel.js')).flannel,
+  'host-device': async () => (await import('./main/host-device/host-device.js')).hostDevice,
   'host-local': async () => (await import('./ipam/host-local/host-local.js')).hostLocal,
   ipvlan: async () => (await import('./main/ipvlan/ipvlan.js')).ipvlan,
   loopback: async () => (await import('./main/loopback.js')).loopback,
@@ -14,6 +15,7 @@ const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
   ptp: async () => (await import('./main/ptp/ptp.js')).ptp,
   sbr: async () => (await import('./meta/sbr/sbr.js')).sbr,
   static: async () => (await import('./ipam/static.js')).staticAddresses,
+  tap: async () => (await import('./main/tap/tap.js')).tap,
   vlan: async () => (await import('./main/vlan/vlan.js')).vlan,
   vrf: async () => (await import('./meta/vrf/vrf.js')).vrf,
 };

@@ -6,7 +6,8 @@ import { checkAddresses, checkRoutes, wrong } from './check.js';
 
 /** What CHECK compares of the sandbox's interface. */
 export interface ExpectedInterface {
-  readonly kind: string;
+  /** None when it may be any. */
+  readonly kind?: string;
   /** Bytes; 0, and none, when it may be any. */
   readonly mtu?: number;
   /** Compares what is the kind's own; `complain` makes the error. Throws CniError. */
@@ -34,7 +35,9 @@ export async function checkInterface(
   }
   const link = await sandbox.network.links.find(ifname);
   if (link === undefined) throw complain(`Interface ${ifname} not found`);
-  if (link.kind !== kind) throw complain(`Error: Container interface ${ifname} not of type ${kind}`);
+  if (kind !== undefined && link.kind !== kind) {
+    throw complain(`Error: Container interface ${ifname} not of type ${kind}`);
+  }
   await data?.(link, complain);
   if (mtu > 0 && link.mtu !== mtu) {
     throw complain(`Container interface ${ifname} has MTU ${link.mtu}, expected ${mtu}`);

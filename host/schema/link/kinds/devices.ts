@@ -16,10 +16,13 @@ import {
   u32,
 } from '../../definition.js';
 
+/** linux/if_tun.h, IFF_TUN and IFF_TAP */
+export const tunTypes = { tun: 1, tap: 2 } as const;
+
 export const tunAttributes = attributeSet('tun', {
   owner: [1, u32],
   group: [2, u32],
-  type: [3, u8],
+  type: [3, enumeration(u8, tunTypes)],
   pi: [4, u8],
   vnetHdr: [5, u8],
   persist: [6, u8],
