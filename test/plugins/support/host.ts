@@ -122,10 +122,11 @@ export class CniHost {
     type: string,
     command: string,
     config: Json,
-    container: Container,
+    container?: Container,
     killAfter?: number,
+    extra: NodeJS.ProcessEnv = {},
   ): Promise<Outcome> {
-    const env = this.#environment(side, command, container, {});
+    const env = this.#environment(side, command, container, extra);
     const child = this.lab.namespace.run(() => spawn(this.file(side, type), [], { env, stdio: 'pipe' }));
     let stdout = '';
     let stderr = '';

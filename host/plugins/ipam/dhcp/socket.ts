@@ -43,7 +43,8 @@ export interface ClientLink {
 /** Throws DhcpError `ERR_DHCP_LINK` where a link has no Ethernet address. */
 export function ethernetAddress(ifname: string, address: string | undefined): Uint8Array {
   const mac = address === undefined ? undefined : parseMac(address);
-  if (mac?.length !== 6) {
+  // lo's is of zeros
+  if (mac?.length !== 6 || mac.every((byte) => byte === 0)) {
     throw new DhcpError('ERR_DHCP_LINK', `"${ifname}" has no Ethernet address: DHCP needs one`);
   }
   return mac;
