@@ -2,6 +2,7 @@ import type { Plugin, PluginLookup } from '../cni/plugin.js';
 
 /** How each bundled plugin is loaded: when it is first asked for, so that a program loads the one that it is. */
 const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
+  bandwidth: async () => (await import('./meta/bandwidth/bandwidth.js')).bandwidth,
   bridge: async () => (await import('./main/bridge/bridge.js')).bridge,
   dhcp: async () => (await import('./ipam/dhcp/dhcp.js')).dhcp,
   firewall: async () => (await import('./meta/firewall/firewall.js')).firewall,

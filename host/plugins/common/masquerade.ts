@@ -9,14 +9,13 @@ import {
   legacyTables,
 } from '../../netfilter/iptables.js';
 import { type Cidr, formatAddress, formatCidr, networkOf } from './address.js';
-import { chainName, hash } from './names.js';
-
-/** An attachment whose addresses are to be hidden behind the host's. */
-export interface Masqueraded {
-  readonly name: string;
-  readonly containerId: string;
-  readonly ifname: string;
-}
+import {
+  attachmentComment,
+  chainName,
+  attachmentMark as instance,
+  type Attachment as Masqueraded,
+  networkMark,
+} from './names.js';
 
 const table = { family: 'inet', table: 'cni_plugins_masquerade' } as const;
 const checks = { ...table, chain: 'masq_checks' } as const;
@@ -25,17 +24,6 @@ const SRCNAT = 100;
 const COMMENT_LENGTH = 128;
 const IPV4 = 2;
 const IPV6 = 10;
-
-function instance({ name, containerId, ifname }: Masqueraded): string {
-  return `${hash(name, 16)}-${hash(`${ifname}:${containerId}`, 16)}`;
-}
-
-function comment(owner: Masqueraded): string {
-  const { name, containerId, ifname } = owner;
-  return `${instance(owner)}, net: ${name}, if: ${ifname}, id: ${containerId}`
-    .replaceAll('"', '')
-    .slice(0, COMMENT_LENGTH);
-}
 
 function familyOf({ address }: Cidr): number {
   return address.bits === 32 ? IPV4 : IPV6;
@@ -95,7 +83,7 @@ async function setUpNftables({ netfilter }: Side, owner: Masqueraded, ips: reado
           ...x.destination(formatCidr(networkOf(ip)), 'neq'),
           x.masquerade(),
         ],
-        comment: comment(owner),
+        comment: attachmentComment(owner, COMMENT_LENGTH),
       });
     }
   });
@@ -218,12 +206,11 @@ export async function collectMasquerade(
   name: string,
   valid: readonly ValidAttachment[],
 ): Promise<void> {
-  const network = hash(name, 16);
+  const network = networkMark(name);
   const known = new Set(
     valid.map(({ containerID, ifname }) => instance({ name, containerId: containerID, ifname })),
   );
-  const stale = (text: string): boolean =>
-    text.startsWith(`${network}-`) && !known.has(text.split(',')[0] ?? '');
+  const stale = (text: string): boolean => text.startsWith(network) && !known.has(text.split(',')[0] ?? '');
   await removeNftables(host, stale);
   const chains = new Set(valid.map(({ containerID }) => chainName(name, containerID)));
   const mark = `--comment "name: \\"${name}\\" id: `;
