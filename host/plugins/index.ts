@@ -13,6 +13,7 @@ const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
   ptp: async () => (await import('./main/ptp/ptp.js')).ptp,
   sbr: async () => (await import('./meta/sbr/sbr.js')).sbr,
   static: async () => (await import('./ipam/static.js')).staticAddresses,
+  tuning: async () => (await import('./meta/tuning/tuning.js')).tuning,
 };
 
 /** Types of the bundled plugins. */
