@@ -232,6 +232,10 @@ test('an interface that has no end on the host', { timeout: 60_000 }, async (t) 
   mustRun(t, host, 'ours', 'CHECK', config, container);
   mustRun(t, host, 'ours', 'DEL', config, container);
   t.same(limited(container), nothing);
+  mustRun(t, host, 'ours', 'ADD', config, container);
+  container.lab.run('ip', 'link', 'delete', 'eth0');
+  mustRun(t, host, 'ours', 'DEL', config, container);
+  t.same(limited(container), nothing);
 });
 
 async function checks(

@@ -61,17 +61,18 @@ function isOpen({ sandbox, log }: Attached): boolean {
 
 async function remove(request: Attached): Promise<void> {
   const { host, sandbox } = request;
+  const open = isOpen(request);
   let place: Awaited<ReturnType<typeof findPlace>>;
   await everyStep(
     async () => {
-      if (isOpen(request)) place = await findPlace(request);
+      if (open) place = await findPlace(request);
     },
     async () => {
       if (place !== undefined) await unlimitLink(place.side.network, place.link.index);
     },
     () => removeDevices(host, request, place),
     async () => {
-      if (place?.side === sandbox) await removeDevices(sandbox, request, place);
+      if (open) await removeDevices(sandbox, request, place);
     },
   );
 }
