@@ -139,6 +139,7 @@ async function perform(
     const request: AttachmentRequest<unknown> & GcRequest<unknown> = {
       config: readConfig(plugin, config, command, log),
       rawConfig: config,
+      configText: text,
       name,
       cniVersion,
       args: environment.args,

@@ -40,6 +40,8 @@ export interface Request<C> {
   readonly config: C;
   /** The config as it was given. */
   readonly rawConfig: Readonly<Record<string, unknown>>;
+  /** The config's JSON. */
+  readonly configText: string;
   /** Name of the network. */
   readonly name: string;
   /** Version of the config. */

@@ -2,6 +2,7 @@ import type { Plugin, PluginLookup } from '../cni/plugin.js';
 
 /** How each bundled plugin is loaded: when it is first asked for, so that a program loads the one that it is. */
 const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
+  bandwidth: async () => (await import('./meta/bandwidth/bandwidth.js')).bandwidth,
   bridge: async () => (await import('./main/bridge/bridge.js')).bridge,
   dhcp: async () => (await import('./ipam/dhcp/dhcp.js')).dhcp,
   dummy: async () => (await import('./main/dummy.js')).dummy,
@@ -16,6 +17,7 @@ const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
   sbr: async () => (await import('./meta/sbr/sbr.js')).sbr,
   static: async () => (await import('./ipam/static.js')).staticAddresses,
   tap: async () => (await import('./main/tap/tap.js')).tap,
+  tuning: async () => (await import('./meta/tuning/tuning.js')).tuning,
   vlan: async () => (await import('./main/vlan/vlan.js')).vlan,
   vrf: async () => (await import('./meta/vrf/vrf.js')).vrf,
 };

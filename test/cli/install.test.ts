@@ -239,7 +239,7 @@ t.test('a project whose path has spaces and quotes', async (t) => {
     { encoding: 'utf8' },
   );
   t.equal(unknown.status, 1);
-  t.match(unknown.stderr, /^netloom: no plugin 'nonsense': there are bridge, .*\n$/);
+  t.match(unknown.stderr, /^netloom: no plugin 'nonsense': there are .*bridge, .*\n$/);
 });
 
 t.test('each appears whole, or nothing does', async (t) => {

@@ -19,6 +19,15 @@ export function failed(what: string, error: unknown): CniError {
   return new CniError(errorCodes.internal, `${what}: ${reason}`, '', { cause: error });
 }
 
+/** Waits for `work`; its failure is told with what was tried. Throws CniError 999. */
+export async function explained<T>(what: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw failed(what, error);
+  }
+}
+
 export function isIpv6(text: string): boolean {
   return text.includes(':');
 }

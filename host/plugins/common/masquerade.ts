@@ -12,14 +12,13 @@ import type { Rule } from '../../netfilter/netfilter.js';
 import { type Cidr, formatAddress, formatCidr, networkOf } from './address.js';
 import { requireIptables, requireRules } from './capability.js';
 import { garbageOf } from './garbage.js';
-import { chainName, hash } from './names.js';
-
-/** An attachment whose addresses are to be hidden behind the host's. */
-export interface Masqueraded {
-  readonly name: string;
-  readonly containerId: string;
-  readonly ifname: string;
-}
+import {
+  attachmentComment,
+  chainName,
+  attachmentMark as instance,
+  type Attachment as Masqueraded,
+  networkMark,
+} from './names.js';
 
 const table = { family: 'inet', table: 'cni_plugins_masquerade' } as const;
 const checks = { ...table, chain: 'masq_checks' } as const;
@@ -28,17 +27,6 @@ const SRCNAT = 100;
 const COMMENT_LENGTH = 128;
 const IPV4 = 2;
 const IPV6 = 10;
-
-function instance({ name, containerId, ifname }: Masqueraded): string {
-  return `${hash(name, 16)}-${hash(`${ifname}:${containerId}`, 16)}`;
-}
-
-function comment(owner: Masqueraded): string {
-  const { name, containerId, ifname } = owner;
-  return `${instance(owner)}, net: ${name}, if: ${ifname}, id: ${containerId}`
-    .replaceAll('"', '')
-    .slice(0, COMMENT_LENGTH);
-}
 
 function familyOf({ address }: Cidr): number {
   return address.bits === 32 ? IPV4 : IPV6;
@@ -98,7 +86,7 @@ async function setUpNftables({ netfilter }: Side, owner: Masqueraded, ips: reado
           ...x.destination(formatCidr(networkOf(ip)), 'neq'),
           x.masquerade(),
         ],
-        comment: comment(owner),
+        comment: attachmentComment(owner, COMMENT_LENGTH),
       });
     }
   });
@@ -237,7 +225,7 @@ export async function collectMasquerade(
   gc: Pick<GcRequest<unknown>, 'host' | 'name' | 'validAttachments'>,
 ): Promise<void> {
   const { host, name } = gc;
-  const network = `${hash(name, 16)}-`;
+  const network = networkMark(name);
   await removeNftables(host, (rules) =>
     garbageOf(
       gc,

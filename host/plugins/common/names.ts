@@ -14,6 +14,34 @@ export function chainName(network: string, containerId: string): string {
   return prefix + hash(network + containerId, CHAIN_LENGTH - prefix.length);
 }
 
+/** An attachment, as what is made for it names it. */
+export interface Attachment {
+  /** Of the network. */
+  readonly name: string;
+  readonly containerId: string;
+  readonly ifname: string;
+}
+
+const HASH_LENGTH = 16;
+
+/** How what belongs to a network begins: see `attachmentMark`. */
+export function networkMark(name: string): string {
+  return `${hash(name, HASH_LENGTH)}-`;
+}
+
+/** Begins the comment of what belongs to an attachment, as the reference's nftables rules have it. */
+export function attachmentMark({ name, containerId, ifname }: Attachment): string {
+  return networkMark(name) + hash(`${ifname}:${containerId}`, HASH_LENGTH);
+}
+
+/** `attachmentMark`, and the names for people to read; at most so many characters. */
+export function attachmentComment(attachment: Attachment, length: number): string {
+  const { name, containerId, ifname } = attachment;
+  return `${attachmentMark(attachment)}, net: ${name}, if: ${ifname}, id: ${containerId}`
+    .replaceAll('"', '')
+    .slice(0, length);
+}
+
 /** A name for the host's end of a veth pair. */
 export function vethName(): string {
   return `veth${randomBytes(4).toString('hex')}`;

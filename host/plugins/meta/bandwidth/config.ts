@@ -3,6 +3,10 @@ import { CniError, errorCodes } from '../../../cni/errors.js';
 import type { Request } from '../../../cni/plugin.js';
 import { type Cidr, networkOf, parseCidr } from '../../common/address.js';
 
+/** ms, as in the reference. */
+const LATENCY = 25;
+const LONGEST_LATENCY = 60_000;
+
 const rate = optional(integerIn(0, Number.MAX_SAFE_INTEGER), 0);
 
 const limitShapes = {
@@ -21,6 +25,10 @@ const limitShapes = {
 
 export const bandwidthShape = object({
   ...limitShapes,
+  /** Bits: larger bursts are cut to it. The runtimes of Kubernetes give 2^31, which is no limit for a while; 0 cuts none. */
+  maxBurst: optional(integerIn(0, Number.MAX_SAFE_INTEGER), 0),
+  /** ms that a packet may wait. */
+  latency: optional(integerIn(1, LONGEST_LATENCY), LATENCY),
   runtimeConfig: optional(object({ bandwidth: optional(object(limitShapes)) })),
 });
 export type BandwidthConfig = Read<typeof bandwidthShape>;
@@ -31,6 +39,8 @@ export interface Limit {
   readonly rate: number;
   /** Bytes. */
   readonly burst: number;
+  /** ms that a packet may wait. */
+  readonly latency: number;
 }
 
 /** Which traffic the limits are for, by the network at the other end. */
@@ -57,7 +67,13 @@ function invalid(msg: string): CniError {
   return new CniError(errorCodes.invalidNetworkConfig, msg);
 }
 
-function limitOf(direction: 'ingress' | 'egress', rateBits: number, burstBits: number): Limit | undefined {
+function limitOf(
+  direction: 'ingress' | 'egress',
+  rateBits: number,
+  givenBurst: number,
+  { maxBurst, latency }: BandwidthConfig,
+): Limit | undefined {
+  const burstBits = maxBurst === 0 ? givenBurst : Math.min(givenBurst, maxBurst);
   if (burstBits === 0 && rateBits !== 0) throw invalid('if rate is set, burst must also be set');
   if (rateBits === 0 && burstBits !== 0) throw invalid('if burst is set, rate must also be set');
   if (rateBits === 0) return undefined;
@@ -66,7 +82,7 @@ function limitOf(direction: 'ingress' | 'egress', rateBits: number, burstBits: n
   // the kernel counts bytes: there is nothing below one
   if (rateBits < BITS) throw invalid(`${direction}Rate: expected at least ${BITS} bits/s, got ${rateBits}`);
   if (burst === 0) throw invalid(`${direction}Burst: expected at least ${BITS} bits, got ${burstBits}`);
-  return { rate: Math.floor(rateBits / BITS), burst };
+  return { rate: Math.floor(rateBits / BITS), burst, latency };
 }
 
 function subnetsOf(unshaped: readonly string[], shaped: readonly string[]): Subnets | undefined {
@@ -103,8 +119,8 @@ export function limitsOf({
     ({ unshapedSubnets, shapedSubnets }) => unshapedSubnets !== undefined || shapedSubnets !== undefined,
   );
   return {
-    ingress: limitOf('ingress', rates.ingressRate, rates.ingressBurst),
-    egress: limitOf('egress', rates.egressRate, rates.egressBurst),
+    ingress: limitOf('ingress', rates.ingressRate, rates.ingressBurst, config),
+    egress: limitOf('egress', rates.egressRate, rates.egressBurst, config),
     subnets: subnetsOf(named?.unshapedSubnets ?? [], named?.shapedSubnets ?? []),
   };
 }

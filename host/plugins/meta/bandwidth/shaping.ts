@@ -3,12 +3,13 @@ import type { Network } from '../../../network/network.js';
 import type { ClassInput, FilterInput, QdiscInput } from '../../../network/traffic.js';
 import { packU32Keys, type U32Key } from '../../../schema/traffic/keys.js';
 import type { Cidr } from '../../common/address.js';
+import { explained } from '../../common/interface.js';
+import type { Undo } from '../../common/undo.js';
 import type { Limit, Subnets } from './config.js';
 
 const LARGEST_U32 = 0xffff_ffff;
 const MICROSECONDS = 1_000_000;
-/** Microseconds that a packet may wait. */
-const LATENCY = 25_000;
+const MILLISECONDS = 1000;
 const ETHERNET = 1;
 
 /** The handle of the qdisc that limits. */
@@ -20,7 +21,9 @@ export const UNSHAPED = '1:1';
 export const UNSHAPED_RATE = 100_000_000_000;
 /** Ticks: 1 ms, so that the timer does not limit. */
 const UNSHAPED_BUFFER = 15_625;
-/** Bytes that a class sends before others get their turn: the most that the kernel derives from a rate. */
+const RATE_TO_QUANTUM = 10;
+/** Bytes that a class sends before others get their turn: what the kernel derives from a rate is between these. */
+const LEAST_QUANTUM = 1000;
 const LARGEST_QUANTUM = 200_000;
 /** Packets. */
 const UNSHAPED_QUEUE = 1000;
@@ -44,8 +47,8 @@ export function bufferOf({ rate, burst }: Limit): number {
 }
 
 /** Bytes that may wait. */
-export function queueOf({ rate, burst }: Limit): number {
-  return Math.min(Math.trunc((rate * LATENCY) / MICROSECONDS) + burst, LARGEST_U32);
+export function queueOf({ rate, burst, latency }: Limit): number {
+  return Math.min(Math.trunc((rate * latency) / MILLISECONDS) + burst, LARGEST_U32);
 }
 
 function rateSpec(rate: number): { rate: number; linklayer: number } {
@@ -77,7 +80,11 @@ export function hierarchy(device: number, { shaped }: Subnets): QdiscInput {
     kind: 'htb',
     handle: ROOT,
     options: {
-      init: { version: 3, rate2quantum: 10, defcls: Number.parseInt(other.slice(ROOT.length), 16) },
+      init: {
+        version: 3,
+        rate2quantum: RATE_TO_QUANTUM,
+        defcls: Number.parseInt(other.slice(ROOT.length), 16),
+      },
     },
   } as QdiscInput;
 }
@@ -97,7 +104,8 @@ export function shapedClass(device: number, limit: Limit): ClassInput {
   // as in the reference; a class without a parent never gets more than its rate
   const ceil = 2 * rate;
   const buffer = Math.min(bufferOf(limit), LARGEST_U32);
-  const parms = { rate: rateSpec(rate), ceil: rateSpec(ceil), buffer, cbuffer: buffer };
+  const quantum = Math.min(Math.max(Math.trunc(rate / RATE_TO_QUANTUM), LEAST_QUANTUM), LARGEST_QUANTUM);
+  const parms = { rate: rateSpec(rate), ceil: rateSpec(ceil), buffer, cbuffer: buffer, quantum };
   return htbClass(device, SHAPED, parms, {
     ...(rate > LARGEST_U32 ? { rate64: rate } : {}),
     ...(ceil > LARGEST_U32 ? { ceil64: ceil } : {}),
@@ -166,22 +174,32 @@ export function subnetFilter(device: number, network: Cidr, { shaped }: Subnets,
   } as FilterInput;
 }
 
-/** Limits what a link sends. What fails half-way goes with the root qdisc. */
+/** Limits what a link sends; `undo` takes it back. Throws CniError 999. */
 export async function limitLink(
   { qdiscs, classes, filters }: Network,
   device: number,
   limit: Limit,
-  subnets: Subnets | undefined,
-  peer: Peer,
+  { subnets, peer }: { readonly subnets: Subnets | undefined; readonly peer: Peer },
+  undo: Undo,
 ): Promise<void> {
-  if (subnets === undefined) {
-    await qdiscs.add(tokenBucket(device, limit));
-    return;
+  const root = subnets === undefined ? tokenBucket(device, limit) : hierarchy(device, subnets);
+  await explained('create qdisc', qdiscs.add(root));
+  // what is below goes with it
+  undo.push(() => qdiscs.delete({ device, kind: root.kind, handle: ROOT }));
+  if (subnets === undefined) return;
+  await explained('create class', classes.add(shapedClass(device, limit)));
+  await explained('create class', classes.add(unshapedClass(device)));
+  await explained('create qdisc', qdiscs.add(queue(device, SHAPED, queueOf(limit))));
+  await explained('create qdisc', qdiscs.add(queue(device, UNSHAPED, UNSHAPED_QUEUE)));
+  for (const network of subnets.networks) {
+    await explained('add filter', filters.add(subnetFilter(device, network, subnets, peer)));
   }
-  await qdiscs.add(hierarchy(device, subnets));
-  await classes.add(shapedClass(device, limit));
-  await classes.add(unshapedClass(device));
-  await qdiscs.add(queue(device, SHAPED, queueOf(limit)));
-  await qdiscs.add(queue(device, UNSHAPED, UNSHAPED_QUEUE));
-  for (const network of subnets.networks) await filters.add(subnetFilter(device, network, subnets, peer));
+}
+
+/** Takes a limit away, of whatever kind; other qdiscs stay. */
+export async function unlimitLink({ qdiscs }: Network, device: number): Promise<void> {
+  for (const { kind, handle, parent } of await qdiscs.list({ device })) {
+    if (parent !== 'root' || handle !== ROOT || (kind !== 'tbf' && kind !== 'htb')) continue;
+    await qdiscs.delete({ device, kind, handle: ROOT });
+  }
 }
