@@ -170,6 +170,7 @@ export function shimFaults(native: Addon, gate: Gate): Addon {
     },
     readFileIn: gated('read', native.readFileIn),
     writeFileIn: gated('write', native.writeFileIn),
+    createTap: gated('ioctl', native.createTap),
     flock: gated('flock', native.flock),
     peerCredentials: gated('getsockopt', native.peerCredentials),
   };

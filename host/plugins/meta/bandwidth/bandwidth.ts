@@ -96,10 +96,6 @@ async function check(request: Attached): Promise<void> {
   await checkLimit(network, device.index, received.limit, limits.subnets);
 }
 
-async function gc({ host, name, validAttachments }: GcRequest<BandwidthConfig>): Promise<void> {
-  await collectDevices(host, name, validAttachments);
-}
-
 async function status(request: Request<BandwidthConfig>): Promise<void> {
   await probe(limitsOf(request).subnets);
 }
@@ -113,6 +109,6 @@ export const bandwidth = definePlugin<BandwidthConfig>({
   add,
   delete: remove,
   check,
-  gc,
+  gc: collectDevices,
   status,
 });

@@ -1,9 +1,10 @@
-import type { AttachmentRequest, Side, ValidAttachment } from '../../../cni/plugin.js';
+import type { AttachmentRequest, GcRequest, Side } from '../../../cni/plugin.js';
 import { NetlinkError } from '../../../netlink/errors.js';
 import type { Link } from '../../../network/links.js';
 import type { Network } from '../../../network/network.js';
 import type { FilterInput, QdiscInput, TrafficFilter } from '../../../network/traffic.js';
 import { packU32Keys } from '../../../schema/traffic/keys.js';
+import { garbageOf } from '../../common/garbage.js';
 import { withHostLock } from '../../common/host-lock.js';
 import { explained, failed } from '../../common/interface.js';
 import { type Attachment, attachmentComment, attachmentMark, hash, networkMark } from '../../common/names.js';
@@ -212,26 +213,31 @@ export async function removeDevices(
  * it does nothing any more, whichever network's it was.
  */
 export async function collectDevices(
-  host: Side,
-  name: string,
-  valid: readonly ValidAttachment[],
+  gc: Pick<GcRequest<unknown>, 'host' | 'name' | 'validAttachments'>,
 ): Promise<void> {
+  const { host, name } = gc;
+  const network = networkMark(name);
   await withHostLock(host.namespace, async () => {
     const devices = (await host.network.links.list({ kind: 'ifb' })).filter(({ ifname }) =>
       NAME.test(ifname),
     );
     if (devices.length === 0) return;
-    const attachments = valid.map(({ containerID, ifname }) => ({ name, containerId: containerID, ifname }));
-    const marks = new Set(attachments.map(attachmentMark));
-    const names = new Set(attachments.flatMap(deviceNames));
     const usage = await usageOf(host.network);
-    for (const device of devices) {
-      const { index, ifname, ifalias = '' } = device;
-      const stale = isMarked(device)
-        ? ifalias.startsWith(networkMark(name)) && !marks.has(ifalias.split(',')[0] ?? '')
-        : !names.has(ifname) && isAbandoned(device, usage);
-      if (stale) await removeRedirected(host, index, usage.sources.get(index) ?? []);
-    }
+    const stale = [
+      ...(await garbageOf(
+        gc,
+        () => devices.filter(({ ifalias }) => ifalias?.startsWith(network)),
+        ({ ifalias }) => ifalias?.split(',')[0],
+        ({ containerID: containerId, ifname }) => attachmentMark({ name, containerId, ifname }),
+      )),
+      ...(await garbageOf(
+        gc,
+        () => devices.filter((device) => !isMarked(device) && isAbandoned(device, usage)),
+        ({ ifname }) => ifname,
+        ({ containerID: containerId, ifname }) => deviceNames({ name, containerId, ifname })[0],
+      )),
+    ];
+    for (const { index } of stale) await removeRedirected(host, index, usage.sources.get(index) ?? []);
   });
 }
 

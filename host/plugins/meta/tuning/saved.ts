@@ -13,6 +13,8 @@ import {
 import { dirname, join, resolve } from 'node:path';
 import { boolean, integer, object, optional, type Read, record, string } from '../../../cni/config.js';
 import { CniError, errorCodes } from '../../../cni/errors.js';
+import type { GcRequest } from '../../../cni/plugin.js';
+import { garbageOf } from '../../common/garbage.js';
 import type { LinkSettings } from './config.js';
 
 /*
@@ -60,6 +62,10 @@ function nameOf({ containerId, ifname }: Owner): string {
 /** What a file is called until it is complete. */
 function draftOf(name: string): string {
   return `.${name}`;
+}
+
+function finalOf(name: string): string {
+  return name.replace(/^\./, '');
 }
 
 function parse(text: string): Saved | undefined {
@@ -163,13 +169,16 @@ export class SavedStates {
     for (const each of [name, draftOf(name)]) removeFile(this.#path(each));
   }
 
-  /** Deletes the files of a network that are not of `valid` owners. Files of the reference name no network: they stay. */
-  collect(network: string, valid: readonly Owner[]): void {
-    const names = new Set(valid.map(nameOf).flatMap((name) => [name, draftOf(name)]));
-    for (const name of this.#names()) {
-      if (!name.endsWith(SUFFIX) || names.has(name)) continue;
-      if (this.#read(name)?.network === network) removeFile(this.#path(name));
-    }
+  /** Deletes the files of a network whose owners are not valid. Files of the reference name no network: they stay. */
+  async collect(gc: Pick<GcRequest<unknown>, 'name' | 'validAttachments'>): Promise<void> {
+    const own = (name: string): boolean => this.#read(name)?.network === gc.name;
+    const gone = await garbageOf(
+      gc,
+      () => this.#names().filter((name) => name.endsWith(SUFFIX) && own(name)),
+      finalOf,
+      ({ containerID: containerId, ifname }) => nameOf({ containerId, ifname }),
+    );
+    for (const name of gone) removeFile(this.#path(name));
   }
 
   #names(): string[] {
