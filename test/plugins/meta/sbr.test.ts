@@ -106,52 +106,6 @@ const two = [
   { address: '10.63.0.2/24', gateway: '10.63.0.1', interface: 1 },
 ];
 
-/** Addresses, and what else a config has. */
-const twins: Record<string, { config: Json; routes?: boolean; second?: boolean }> = {
-  'a gateway': { config: configOf() },
-  'a gateway, no routes': { config: configOf(), routes: false },
-  'no gateway': { config: configOf({}, [{ address: NET1[0], interface: 1 }]) },
-  'two addresses': { config: configOf({}, two), second: true },
-  'an address of no interface': { config: configOf({}, [{ address: NET1[0], gateway: NET1[1] }]) },
-  'another interface’s addresses': {
-    config: configOf({}, [two[0] as Json, { address: '10.61.0.2/24', interface: 0 }]),
-  },
-};
-
-for (const [name, { config, routes = true, second = false }] of Object.entries(twins)) {
-  test(`as the reference: ${name}`, { timeout: 60_000 }, async (t) => {
-    const seen = (['reference', 'ours'] as const).map((side) => {
-      const host = new CniHost(t);
-      const container = twoInterfaces(host, { routes });
-      if (second) container.lab.run('ip', 'address', 'add', '10.63.0.2/24', 'dev', 'net1');
-      const result = mustRun(t, host, side, 'ADD', config, container);
-      const { dns: _dns, ...rest } = result;
-      const added = policy(container);
-      mustRun(t, host, side, 'CHECK', config, container);
-      mustRun(t, host, side, 'DEL', config, container);
-      return { rest, added, rules: policy(container).rules };
-    });
-    t.same(seen[1], seen[0]);
-    t.same(seen[1]?.rules, []);
-  });
-}
-
-test('each removes what the other added', { timeout: 60_000 }, async (t) => {
-  for (const [adds, deletes] of [
-    ['ours', 'reference'],
-    ['reference', 'ours'],
-  ] as const) {
-    const host = new CniHost(t);
-    const container = twoInterfaces(host, { six: true });
-    const ips = [two[0] as Json, { address: NET1_SIX[0], gateway: NET1_SIX[1], interface: 1 }];
-    mustRun(t, host, adds, 'ADD', configOf({}, ips), container);
-    t.equal(policy(container).rules.length, 2);
-    mustRun(t, host, 'ours', 'CHECK', configOf({}, ips), container);
-    mustRun(t, host, deletes, 'DEL', configOf({}, ips), container);
-    t.same(policy(container).rules, [], `${deletes} after ${adds}`);
-  }
-});
-
 // a key that Debian's version does not know
 test('a table that has its routes already', { timeout: 60_000 }, async (t) => {
   for (const table of [321, 70_000]) {

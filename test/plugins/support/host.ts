@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { installPlugins } from '../../../host/cli/install.js';
 import { Lab } from '../../support/lab.js';
+import { isOfLink, isRandomName, isSettling, withoutCounts } from './normalise.js';
 
 interface Teardown {
   teardown(work: () => unknown): void;
@@ -17,8 +18,8 @@ export type Side = 'ours' | 'reference';
 /** What our plugins' wrappers start. */
 const program = fileURLToPath(new URL('../../../plugins/plugin.js', import.meta.url));
 
-/** Debian's containernetworking-plugins. */
-const referenceDirectory = '/usr/lib/cni';
+/** The reference plugins: Debian's containernetworking-plugins, or others that NETLOOM_REFERENCE has the folder of. */
+export const referenceDirectory = process.env.NETLOOM_REFERENCE || '/usr/lib/cni';
 
 export interface Outcome {
   readonly status: number | null;
@@ -91,7 +92,8 @@ export class CniHost {
     const done = this.lab.namespace.run(() =>
       spawnSync(file, args, { env, input: JSON.stringify(config), encoding: 'utf8' }),
     );
-    if (done.error !== undefined) throw done.error;
+    // EPIPE: it ended without reading its config, as VERSION does
+    if (done.error !== undefined && (done.error as NodeJS.ErrnoException).code !== 'EPIPE') throw done.error;
     return outcomeOf(done.status, done.signal, done.stdout, done.stderr);
   }
 
@@ -154,10 +156,10 @@ export class CniHost {
       addresses: addresses(this.lab),
       routes: routes(this.lab),
       iptables: iptables(this.lab),
-      nftables: this.lab
-        .run('nft', 'list', 'ruleset')
-        .replaceAll(/CNI-[0-9a-f]{24}/g, 'CNI-hash')
-        .replaceAll(/packets \d+ bytes \d+/g, ''),
+      nftables: withoutCounts(this.lab.run('nft', 'list', 'ruleset')).replaceAll(
+        /CNI-[0-9a-f]{24}/g,
+        'CNI-hash',
+      ),
     };
   }
 }
@@ -190,8 +192,7 @@ export class Container {
   }
 }
 
-const random = /^veth[0-9a-f]{8}$/;
-const named = (name: string): string => (random.test(name) ? 'veth-random' : name);
+const named = (name: string): string => (isRandomName(name) ? 'veth-random' : name);
 
 interface IpLink extends Json {
   ifname: string;
@@ -239,9 +240,7 @@ function routes(lab: Lab): Json[] {
     ...lab.ip('-6', 'route', 'show', 'table', 'all'),
   ] as Json[];
   return all
-    .filter(
-      ({ dst, type }) => !/^(fe80|ff00)/.test(String(dst)) && type !== 'multicast' && !settling(type, dst),
-    )
+    .filter(({ dst, type }) => !isOfLink(type, dst) && !isSettling(type, dst))
     .map(({ dst, gateway, dev, prefsrc, scope, type, metric, metrics }) => ({
       dst,
       gateway: gateway ?? null,
@@ -255,11 +254,6 @@ function routes(lab: Lab): Json[] {
     .sort(byText);
 }
 
-/** Those that IPv6 adds when an address has settled: sooner or later, as the side lets it settle. */
-function settling(type: unknown, dst: unknown): boolean {
-  return String(dst).includes(':') && (type === 'anycast' || type === 'local');
-}
-
 function iptables(lab: Lab): Json {
   const dump = (program: string): string[] =>
     lab
@@ -267,8 +261,7 @@ function iptables(lab: Lab): Json {
       .split('\n')
       .filter((line) => !line.startsWith('#') && line !== '')
       .map((line) =>
-        line
-          .replace(/\[\d+:\d+\]/, '[]')
+        withoutCounts(line)
           .replaceAll(/CNI-[0-9a-f]{24}/g, 'CNI-hash')
           .replaceAll(/id: \\"[^"]*\\"/g, 'id'),
       );

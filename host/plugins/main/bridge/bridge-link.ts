@@ -30,7 +30,10 @@ function failed(what: string, error: unknown): CniError {
   return new CniError(errorCodes.internal, `${what}: ${reason}`, '', { cause: error });
 }
 
-/** The bridge of a config: the one that is there, or a new one. One that is there is only told to be promiscuous and up. */
+/**
+ * The bridge of a config: the one that is there, or a new one. One that is there keeps its settings, but takes no
+ * router advertisements, is up, and promiscuous where that is asked for.
+ */
 export async function ensureBridge(host: Side, settings: BridgeSettings): Promise<Link> {
   const { bridge: name, mtu, promiscMode, vlanFiltering } = settings;
   const { links } = host.network;
@@ -52,7 +55,6 @@ export async function ensureBridge(host: Side, settings: BridgeSettings): Promis
       }
     }
     link = await links.get(name);
-    host.namespace.sysctl.ensure(`net/ipv6/conf/${name}/accept_ra`, 0);
   }
   if (link.kind !== 'bridge') {
     throw new CniError(
@@ -60,6 +62,8 @@ export async function ensureBridge(host: Side, settings: BridgeSettings): Promis
       `failed to create bridge "${name}": "${name}" already exists but is not a bridge`,
     );
   }
+  // containers must not tell the host its routes
+  host.namespace.sysctl.ensure(`net/ipv6/conf/${name}/accept_ra`, 0);
   if (!link.up || (promiscMode && !link.flags.includes('promisc'))) {
     await links.change(link.index, { up: true, ...(promiscMode ? { promisc: true } : {}) });
   }

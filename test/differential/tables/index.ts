@@ -1,0 +1,25 @@
+import type { Table } from '../row.js';
+import { bridge } from './bridge.js';
+import { chains } from './chains.js';
+import { fixedAddresses, hostLocal } from './ipam.js';
+import { bridgeVlans, ipvlan } from './kernel.js';
+import { macvlan } from './macvlan.js';
+import { firewall, loopback, sbr } from './meta.js';
+import { protocol } from './protocol.js';
+import { ptp } from './ptp.js';
+
+/** Every table: the files of tests take some each, so that two can run at once. */
+export const tables: readonly Table[] = [
+  ipvlan,
+  bridgeVlans,
+  protocol,
+  hostLocal,
+  fixedAddresses,
+  bridge,
+  ptp,
+  macvlan,
+  loopback,
+  firewall,
+  sbr,
+  chains,
+];

@@ -1,0 +1,4 @@
+import { compareTables } from '../../differential/suite.js';
+import { bridgeVlans, ipvlan } from '../../differential/tables/kernel.js';
+
+compareTables(ipvlan, bridgeVlans);
