@@ -7,6 +7,7 @@ export const peerNames = [
   'libmnl',
   'vishvananda',
   'mdlayher',
+  'cni',
   'packet-route',
   'pyroute2',
   'npm-netlink',
@@ -22,9 +23,11 @@ export interface Peer {
   readonly skipped?: string;
 }
 
+export type Peers = Readonly<Record<PeerName, Peer>>;
+
 export const root = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Reads bench/peers/build/peers.json. Throws when the rivals were never built. */
-export function readPeers(): Readonly<Record<PeerName, Peer>> {
+export function readPeers(): Peers {
   return JSON.parse(readFileSync(`${root}bench/peers/build/peers.json`, 'utf8')) as Record<PeerName, Peer>;
 }

@@ -5,6 +5,7 @@ import { cpus, loadavg } from 'node:os';
 import { execPath } from 'node:process';
 import { parseArgs } from 'node:util';
 import { type Case, cases, type Place, type Rival } from './cases.js';
+import { comparePlugins } from './cni/compare.js';
 import { compareInProcess } from './in-process.js';
 import { type Inputs, makeInputs, ROUTES } from './inputs.js';
 import { readPeers, root } from './peers.js';
@@ -134,6 +135,7 @@ try {
     process.stderr.write(`${one.title} …\n`);
     compare(inputs, one);
   }
+  await comparePlugins(peers, table, turns, wanted);
   if (!options['no-benny'] && wanted('in one process')) await compareInProcess(inputs, table);
   if (wanted('WASM module size')) {
     const { size } = statSync(`${root}assembly/build/netloom.wasm`);

@@ -10,8 +10,8 @@ const sources = join(root, 'bench/peers');
 const build = join(sources, 'build');
 
 /** Runs a build; returns why it failed, or undefined. */
-function attempt(file, args, cwd) {
-  const done = spawnSync(file, args, { cwd, encoding: 'utf8', maxBuffer: 1 << 26 });
+function attempt(file, args, cwd, env = process.env) {
+  const done = spawnSync(file, args, { cwd, env, encoding: 'utf8', maxBuffer: 1 << 26 });
   if (done.error !== undefined) return done.error.message;
   if (done.status === 0) return undefined;
   return `${file} ${args[0]} failed: ${(done.stderr || done.stdout).trim().split('\n').slice(-3).join(' / ')}`;
@@ -28,7 +28,7 @@ const outcome = (title, command, skipped) =>
 
 function c() {
   const program = join(build, 'native');
-  const files = ['main.c', 'decode.c', 'encode.c', 'kernel.c'];
+  const files = ['main.c', 'decode.c', 'encode.c', 'kernel.c', 'attach.c'];
   const compile = (...more) =>
     attempt('gcc', ['-O3', '-o', program, ...files, ...more], join(sources, 'native'));
   const missing = needed('gcc', 'gcc libc6-dev');
@@ -54,6 +54,38 @@ function go() {
     );
   };
   return { vishvananda: one('vishvananda'), mdlayher: one('mdlayher') };
+}
+
+/** The newest of the reference's plugins that the Go module proxy has built here. */
+const REFERENCE = 'v1.9.1';
+
+function cni() {
+  const module = 'github.com/containernetworking/plugins';
+  const directory = join(build, `cni-${REFERENCE}`);
+  const plugins = [
+    ...['bridge', 'loopback', 'macvlan', 'ptp'].map((name) => `main/${name}`),
+    ...['host-local', 'static'].map((name) => `ipam/${name}`),
+    ...['firewall', 'sbr'].map((name) => `meta/${name}`),
+  ];
+  const version = `-X ${module}/pkg/utils/buildversion.BuildVersion=${REFERENCE}`;
+  const make = () =>
+    existsSync(join(directory, 'sbr'))
+      ? undefined
+      : attempt(
+          'go',
+          [
+            'install',
+            '-trimpath',
+            '-ldflags',
+            `-s -w ${version}`,
+            ...plugins.map((path) => `${module}/plugins/${path}@${REFERENCE}`),
+          ],
+          root,
+          { ...process.env, GOBIN: directory, CGO_ENABLED: '0' },
+        );
+  return {
+    cni: outcome(`containernetworking/plugins ${REFERENCE}`, [directory], needed('go', 'golang') ?? make()),
+  };
 }
 
 function rust() {
@@ -101,7 +133,14 @@ function node() {
 await script(async () => {
   mkdirSync(build, { recursive: true });
   const peers = {};
-  for (const [language, step] of Object.entries({ C: c, Go: go, Rust: rust, Python: python, Node: node })) {
+  for (const [language, step] of Object.entries({
+    C: c,
+    Go: go,
+    CNI: cni,
+    Rust: rust,
+    Python: python,
+    Node: node,
+  })) {
     say(`Building the rivals in ${language} …`);
     Object.assign(peers, step());
   }

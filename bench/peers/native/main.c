@@ -1,5 +1,5 @@
 // native BENCH INPUT [ROUNDS [ITEMS]]; `native show` prints what it encodes; what makes the inputs: native fill ROUTES,
-// native capture routes|links FILE.
+// native capture routes|links FILE; `native attach SCRIPT ROUNDS` is in attach.c.
 #include "peer.h"
 
 void decode_by_hand(const struct bench *, const char *, int, int);
@@ -13,6 +13,7 @@ void encode_by_hand(const struct bench *, const char *, int, int);
 void capture(const char *what, const char *path);
 void fill(int count);
 void show_encoded(void);
+void attach(const char *script, int rounds);
 
 static const struct bench benches[] = {
     {"decode-columns", "C by hand", decode_by_hand},
@@ -36,6 +37,10 @@ int main(int argc, char **argv) {
   }
   if (argc == 4 && strcmp(argv[1], "capture") == 0) {
     capture(argv[2], argv[3]);
+    return 0;
+  }
+  if (argc == 4 && strcmp(argv[1], "attach") == 0) {
+    attach(argv[2], atoi(argv[3]));
     return 0;
   }
   for (size_t i = 0; argc >= 3 && i < sizeof benches / sizeof *benches; i++) {
