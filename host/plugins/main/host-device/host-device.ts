@@ -15,7 +15,7 @@ import { everyStep, type Undo, undoing } from '../../common/undo.js';
 import { interfaceOf } from '../../common/veth.js';
 import { type HostDeviceConfig, hostDeviceShape, requireSelector, selectorOf } from './config.js';
 import { findDevice, isUserspace } from './device.js';
-import { Records } from './records.js';
+import { type DeviceRecord, Records } from './records.js';
 import { release, releaseForgotten, releaseRecorded } from './release.js';
 
 type Request = AttachmentRequest<HostDeviceConfig>;

@@ -1,5 +1,5 @@
 import { CniError, errorCodes } from '../../../cni/errors.js';
-import { type AttachmentRequest, definePlugin, type GcRequest, type Request } from '../../../cni/plugin.js';
+import { type AttachmentRequest, definePlugin, type Request } from '../../../cni/plugin.js';
 import type { Result } from '../../../cni/result.js';
 import { wrong } from '../../common/check.js';
 import { failed } from '../../common/interface.js';
