@@ -1,5 +1,5 @@
 import { test } from 'tap';
-import { CniHost, type Json, withoutRandom } from '../support/host.js';
+import { CniHost } from '../support/host.js';
 
 const LO = { CNI_IFNAME: 'lo' };
 
