@@ -10,6 +10,12 @@ interface Teardown {
 
 const program = fileURLToPath(new URL('./resident-program.js', import.meta.url));
 
+/** What came of a call of which a message was to be refused. */
+export interface Spoiled extends Outcome {
+  /** Was one? Else there were fewer messages. */
+  readonly spoiled: boolean;
+}
+
 /**
  * Our plugins in one process that stays on a host. For tests that call them often on a kernel where programs start
  * slowly: a call costs what the plugin does, not the start of Node.
@@ -17,7 +23,7 @@ const program = fileURLToPath(new URL('./resident-program.js', import.meta.url))
 export class Resident {
   readonly #host: CniHost;
   readonly #child: ChildProcessWithoutNullStreams;
-  readonly #waiting = new Map<number, (outcome: Outcome) => void>();
+  readonly #waiting = new Map<number, (outcome: Spoiled) => void>();
   #count = 0;
   #complaints = '';
 
@@ -29,7 +35,14 @@ export class Resident {
     });
     createInterface({ input: this.#child.stdout }).on('line', (line) => this.#take(line));
     this.#child.on('close', () => {
-      const failure = { status: null, signal: null, stdout: '', stderr: this.#complaints, json: {} };
+      const failure = {
+        status: null,
+        signal: null,
+        stdout: '',
+        stderr: this.#complaints,
+        json: {},
+        spoiled: false,
+      };
       for (const resolve of this.#waiting.values()) resolve(failure);
       this.#waiting.clear();
     });
@@ -37,9 +50,9 @@ export class Resident {
   }
 
   #take(line: string): void {
-    const { id, status, stdout, stderr } = JSON.parse(line) as Outcome & { id: number };
+    const { id, status, stdout, stderr, spoiled } = JSON.parse(line) as Spoiled & { id: number };
     const json = stdout === '' ? {} : (JSON.parse(stdout) as Json);
-    this.#waiting.get(id)?.({ status, signal: null, stdout, stderr, json });
+    this.#waiting.get(id)?.({ status, signal: null, stdout, stderr, json, spoiled });
     this.#waiting.delete(id);
   }
 
@@ -51,6 +64,28 @@ export class Resident {
     container?: Container,
     extra: NodeJS.ProcessEnv = {},
   ): Promise<Outcome> {
+    return this.#call(type, command, config, container, extra, 0);
+  }
+
+  /** As `CniHost.runWithFault` with the kind `refused`, without strace(1). No other call may run meanwhile. */
+  runRefused(
+    type: string,
+    command: string,
+    config: Json,
+    container: Container,
+    nth: number,
+  ): Promise<Spoiled> {
+    return this.#call(type, command, config, container, {}, nth);
+  }
+
+  #call(
+    type: string,
+    command: string,
+    config: Json,
+    container: Container | undefined,
+    extra: NodeJS.ProcessEnv,
+    refused: number,
+  ): Promise<Spoiled> {
     const id = ++this.#count;
     const environment = {
       CNI_COMMAND: command,
@@ -60,11 +95,10 @@ export class Resident {
         : { CNI_CONTAINERID: container.id, CNI_NETNS: container.lab.path, CNI_IFNAME: 'eth0' }),
       ...extra,
     };
+    const call = { id, type, environment, stdin: JSON.stringify(config), refused };
     return new Promise((resolve) => {
       this.#waiting.set(id, resolve);
-      this.#child.stdin.write(
-        `${JSON.stringify({ id, type, environment, stdin: JSON.stringify(config) })}\n`,
-      );
+      this.#child.stdin.write(`${JSON.stringify(call)}\n`);
     });
   }
 }

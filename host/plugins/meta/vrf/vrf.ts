@@ -32,37 +32,31 @@ async function findVrf({ sandbox, config: { vrfname, table } }: Request): Promis
   return link;
 }
 
-/** The VRF of a config: the one that is there, or a new one. */
-async function ensureVrf(request: Request, undo: Undo): Promise<Link> {
-  const { vrfname, table: wanted } = request.config;
-  const { network } = request.sandbox;
-  const { links } = network;
-  const known = await findVrf(request);
-  if (known !== undefined) {
-    if (!known.up) await links.change(known.index, { up: true });
-    return known;
-  }
+async function createVrf({ config, sandbox: { network } }: Request, undo: Undo): Promise<Link> {
+  const { vrfname, table: wanted } = config;
   const table = wanted === 0 ? freeTables(await policyOf(network), FIRST_TABLE).next().value : wanted;
   let made: Link;
   try {
-    made = await links.createAndGet({ ifname: vrfname, kind: 'vrf', up: true, data: { table } });
+    made = await network.links.createAndGet({ ifname: vrfname, kind: 'vrf', up: true, data: { table } });
   } catch (error) {
     throw failed(`could not add VRF ${vrfname}`, error);
   }
-  undo.push(() => links.delete(made.index));
+  undo.push(() => network.links.delete(made.index));
   return made;
 }
 
 async function enslave(request: Request, undo: Undo): Promise<void> {
   const { sandbox, ifname } = request;
   const { links } = sandbox.network;
+  const known = await findVrf(request);
   const link = await links.find(ifname);
   if (link === undefined) throw wrong(`could not get link by name ${ifname}: Link not found`);
   if (link.master !== undefined) {
     const master = await links.find(link.master);
     throw wrong(`interface ${ifname} has already a master set: ${master?.ifname ?? link.master}`);
   }
-  const vrf = await ensureVrf(request, undo);
+  const vrf = known ?? (await createVrf(request, undo));
+  if (!vrf.up) await links.change(vrf.index, { up: true });
   const belongings = await belongingsOf(sandbox, link);
   undo.push(async () => {
     await links.change(link.index, { master: null });
