@@ -9,6 +9,7 @@ import type { IpConfig, Result } from '../../../cni/result.js';
 import type { Link } from '../../../network/links.js';
 import { requirePrevResult, wrong } from '../../common/check.js';
 import { checkInterface } from '../../common/check-interface.js';
+import { garbageOf } from '../../common/garbage.js';
 import { configureInterface } from '../../common/interface.js';
 import { everyStep, type Undo, undoing } from '../../common/undo.js';
 import { interfaceOf } from '../../common/veth.js';
@@ -111,11 +112,14 @@ async function check(request: Request): Promise<void> {
 }
 
 async function gc(request: GcRequest<HostDeviceConfig>): Promise<void> {
-  const { host, config, name, validAttachments, ipam, log } = request;
+  const { host, config, name, ipam, log } = request;
   const records = new Records(config.dataDir);
-  const isValid = ({ containerId, ifname }: DeviceRecord): boolean =>
-    validAttachments.some((one) => one.containerID === containerId && one.ifname === ifname);
-  const garbage = records.list().filter((record) => record.network === name && !isValid(record));
+  const garbage = await garbageOf(
+    request,
+    () => records.list().filter((record) => record.network === name),
+    ({ containerId, ifname }) => `${containerId}:${ifname}`,
+    ({ containerID, ifname }) => `${containerID}:${ifname}`,
+  );
   await everyStep(
     async () => {
       if (ipam.configured) await ipam.gc();

@@ -96,8 +96,8 @@ async function check(request: Attached): Promise<void> {
   await checkLimit(network, device.index, received.limit, limits.subnets);
 }
 
-async function gc({ host, name, validAttachments }: GcRequest<BandwidthConfig>): Promise<void> {
-  await collectDevices(host, name, validAttachments);
+async function gc(request: GcRequest<BandwidthConfig>): Promise<void> {
+  await collectDevices(request);
 }
 
 async function status(request: Request<BandwidthConfig>): Promise<void> {

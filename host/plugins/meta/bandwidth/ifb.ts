@@ -1,4 +1,4 @@
-import type { AttachmentRequest, Side, ValidAttachment } from '../../../cni/plugin.js';
+import type { AttachmentRequest, GcRequest, Side } from '../../../cni/plugin.js';
 import { NetlinkError } from '../../../netlink/errors.js';
 import type { Link } from '../../../network/links.js';
 import type { Network } from '../../../network/network.js';
@@ -212,16 +212,20 @@ export async function removeDevices(
  * it does nothing any more, whichever network's it was.
  */
 export async function collectDevices(
-  host: Side,
-  name: string,
-  valid: readonly ValidAttachment[],
+  gc: Pick<GcRequest<unknown>, 'host' | 'name' | 'validAttachments'>,
 ): Promise<void> {
+  const { host, name } = gc;
   await withHostLock(host.namespace, async () => {
     const devices = (await host.network.links.list({ kind: 'ifb' })).filter(({ ifname }) =>
       NAME.test(ifname),
     );
     if (devices.length === 0) return;
-    const attachments = valid.map(({ containerID, ifname }) => ({ name, containerId: containerID, ifname }));
+    // asked only now: what an ADD has made by then, it was noted before
+    const attachments = gc.validAttachments.map(({ containerID, ifname }) => ({
+      name,
+      containerId: containerID,
+      ifname,
+    }));
     const marks = new Set(attachments.map(attachmentMark));
     const names = new Set(attachments.flatMap(deviceNames));
     const usage = await usageOf(host.network);

@@ -163,10 +163,18 @@ export class SavedStates {
     for (const each of [name, draftOf(name)]) removeFile(this.#path(each));
   }
 
-  /** Deletes the files of a network that are not of `valid` owners. Files of the reference name no network: they stay. */
-  collect(network: string, valid: readonly Owner[]): void {
-    const names = new Set(valid.map(nameOf).flatMap((name) => [name, draftOf(name)]));
-    for (const name of this.#names()) {
+  /**
+   * Deletes the files of a network that are not of `valid` owners, of whom it is asked when the files are listed. Files of
+   * the reference name no network: they stay.
+   */
+  collect(network: string, valid: () => readonly Owner[]): void {
+    const present = this.#names();
+    const names = new Set(
+      valid()
+        .map(nameOf)
+        .flatMap((name) => [name, draftOf(name)]),
+    );
+    for (const name of present) {
       if (!name.endsWith(SUFFIX) || names.has(name)) continue;
       if (this.#read(name)?.network === network) removeFile(this.#path(name));
     }

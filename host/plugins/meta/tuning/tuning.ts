@@ -131,9 +131,10 @@ async function check(request: Attached): Promise<void> {
   links.check(link, tuning.link);
 }
 
-async function gc({ config, name, validAttachments }: GcRequest<TuningConfig>): Promise<void> {
-  const valid = validAttachments.map(({ containerID, ifname }) => ({ containerId: containerID, ifname }));
-  new SavedStates(config.dataDir).collect(name, valid);
+async function gc(request: GcRequest<TuningConfig>): Promise<void> {
+  new SavedStates(request.config.dataDir).collect(request.name, () =>
+    request.validAttachments.map(({ containerID, ifname }) => ({ containerId: containerID, ifname })),
+  );
 }
 
 /** An ADD fails on a list that forbids what the network wants, and where nothing can be saved. */
