@@ -39,6 +39,7 @@ function partsOf(key: string): IsPart[] {
       startsWith(`${key} `),
       startsWith(`${place} address ${link} `),
       startsWith(`${place} qdisc ${link} `),
+      (fact) => fact === `${place} vlans ${link}`,
       startsWith(`${place} sysctl ipv4/conf/${link}/`),
       startsWith(`${place} sysctl ipv6/conf/${link}/`),
       (fact) => fact.startsWith(`${place} route `) && `${fact} `.includes(` dev ${link} `),

@@ -4,7 +4,7 @@ import type { Json } from '../plugins/support/host.js';
 import { isOfLink, isSettling, withoutCounts } from '../plugins/support/normalise.js';
 import type { Lab } from '../support/lab.js';
 import type { Names } from './names.js';
-import type { Link, Picture } from './picture.js';
+import { defaultQdiscs, type Link, type Picture } from './picture.js';
 
 /**
  * What is seen of a side: a name of the thing (`pod1 route default via 10.62.0.1 dev eth0`), and what is so about it.
@@ -152,9 +152,6 @@ function routeFacts(place: string, { routes, rules }: Picture, names: Names, fac
     facts.set(`${place} rule ${family} ${priority} ${JSON.stringify(rule)}`, 'present');
   }
 }
-
-/** Those that links have without being asked. */
-const defaultQdiscs = ['noqueue', 'noop', 'pfifo_fast', 'fq_codel', 'mq', 'fq'];
 
 function qdiscFacts(place: string, { lab, qdiscs }: Picture, names: Names, facts: Facts): void {
   for (const { kind, dev, handle, root, parent, options } of qdiscs) {

@@ -1,4 +1,6 @@
+import type { Test } from 'tap';
 import type { Json } from '../plugins/support/host.js';
+import { Ip } from '../plugins/support/snapshot.js';
 import type { Lab } from '../support/lab.js';
 
 export interface Link extends Json {
@@ -32,52 +34,54 @@ export interface Picture {
   readonly sysctls: ReadonlyMap<string, string>;
 }
 
-const ip = (family: 4 | 6): string =>
-  `ip -${family} -j -d -batch - <<END\nlink show\naddress show\nroute show table all\nrule show\nEND\n`;
-
 /** Those that plugins are known to touch, and all of every interface. */
 const sysctls = 'ipv4/ip_forward ipv4/ip_local_port_range core/somaxconn ipv4/conf ipv6/conf';
 
-const scripts = {
-  links: `${ip(4)}${ip(6)}`,
-  rules: 'tc -j -d qdisc show\nnft -j list ruleset\n',
-  sysctls: `cd /proc/sys/net && grep -rs . ${sysctls}\n`,
-};
+/** Those that links have without being asked. */
+export const defaultQdiscs = ['noqueue', 'noop', 'pfifo_fast', 'fq_codel', 'mq', 'fq'];
 
-/** Has programs other than Netloom tell the state of a namespace. One shell, since starting programs is what takes time. */
-export function picture(lab: Lab, isHost: boolean, withSysctls: boolean): Picture {
-  const script = `${scripts.links}${isHost ? scripts.rules : ''}${withSysctls ? scripts.sysctls : ''}`;
-  const lines = lab
-    .run('sh', '-c', `${script}true`)
-    .split('\n')
-    .filter((line) => line.trim() !== '');
-  const documents = lines.filter((line) => /^[[{]/.test(line)).map((line) => JSON.parse(line));
-  const [links, four, routes4, rules4, , six, routes6, rules6, qdiscs, ruleset] = documents as [
-    Link[],
-    Picture['addresses'],
-    Json[],
-    Json[],
-    unknown,
-    Picture['addresses'],
-    Json[],
-    Json[],
-    Json[] | undefined,
-    { nftables: Json[] } | undefined,
-  ];
-  const inet = rules4.map((rule) => ({ ...rule, family: 'inet' }));
-  const inet6 = rules6.map((rule) => ({ ...rule, family: 'inet6' }));
-  return {
-    lab,
-    links,
-    addresses: [...four, ...six],
-    routes: [...routes4, ...routes6],
-    rules: [...inet, ...inet6],
-    qdiscs: qdiscs ?? [],
-    nftables: ruleset?.nftables ?? [],
-    sysctls: new Map(
-      lines
-        .filter((line) => /^[a-z]/.test(line))
-        .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]),
-    ),
-  };
+/** Has programs other than Netloom tell the state of a namespace. */
+export class Camera {
+  readonly #lab: Lab;
+  readonly #isHost: boolean;
+  readonly #four: Ip;
+  readonly #six: Ip;
+
+  constructor(t: Test, lab: Lab, isHost: boolean) {
+    this.#lab = lab;
+    this.#isHost = isHost;
+    this.#four = new Ip(t, lab, '-4');
+    this.#six = new Ip(t, lab, '-6');
+  }
+
+  async picture(withSysctls: boolean): Promise<Picture> {
+    const shown = ['address show', 'route show table all', 'rule show'];
+    const [four, six] = await Promise.all([this.#four.ask('link show', ...shown), this.#six.ask(...shown)]);
+    const [links = [], addresses = [], routes = [], rules = []] = four;
+    const [addresses6 = [], routes6 = [], rules6 = []] = six;
+    const rulesOf = (all: Json[], family: string): Json[] => all.map((rule) => ({ ...rule, family }));
+    const picture = {
+      lab: this.#lab,
+      links: links as Link[],
+      addresses: [...addresses, ...addresses6] as (Link & { addr_info: Json[] })[],
+      routes: [...routes, ...routes6],
+      rules: [...rulesOf(rules, 'inet'), ...rulesOf(rules6, 'inet6')],
+      sysctls: new Map<string, string>(),
+      qdiscs: [] as Json[],
+      nftables: [] as Json[],
+    };
+    if (withSysctls) {
+      const lines = this.#lab.run('sh', '-c', `cd /proc/sys/net && grep -rs . ${sysctls} || true`);
+      for (const [, key = '', value = ''] of lines.matchAll(/^([^:]+):(.*)$/gm))
+        picture.sysctls.set(key, value);
+    }
+    if (this.#isHost) {
+      picture.nftables = JSON.parse(this.#lab.run('nft', '-j', 'list', 'ruleset')).nftables;
+      const isShaped = picture.links.some(
+        ({ qdisc, linkinfo }) => !defaultQdiscs.includes(String(qdisc)) || linkinfo?.info_kind === 'ifb',
+      );
+      if (isShaped) picture.qdiscs = JSON.parse(this.#lab.run('tc', '-j', '-d', 'qdisc', 'show'));
+    }
+    return picture;
+  }
 }

@@ -36,7 +36,7 @@ export interface Row {
   readonly fails?: RegExp;
   /** CHECK fails, and both sides say so in words like these. Without it, CHECK finds everything in order. */
   readonly checkFails?: RegExp;
-  /** Besides: what one side added, the other one deletes. */
+  /** Besides: what one side added, the other one deletes. With the last one of the versions. */
   readonly exchange?: true;
   /** With the executables that `netloom install` writes, not in a process that is there already. */
   readonly executables?: true;

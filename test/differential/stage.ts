@@ -2,12 +2,12 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Test } from 'tap';
 import { CniHost, Container, type Json, type Outcome, type Side } from '../plugins/support/host.js';
+import { Resident } from '../plugins/support/resident.js';
 import { Lab } from '../support/lab.js';
 import { type Facts, fileFacts, stateFacts } from './facts.js';
 import { Names } from './names.js';
 import { outcomeFacts } from './outcome.js';
-import { type Picture, picture } from './picture.js';
-import { Resident } from './resident.js';
+import { Camera, type Picture } from './picture.js';
 import { filled, knows, type Run, type Step } from './row.js';
 
 /** What was seen at a point of a row's run. */
@@ -30,13 +30,14 @@ const other = { ours: 'reference', reference: 'ours' } as const;
 class Site {
   readonly host: CniHost;
   readonly directory: string;
+  readonly camera: Camera;
   readonly #resident: Resident;
 
   constructor(t: Test) {
     this.host = new CniHost(t);
     this.directory = join(this.host.directory, 'work');
-    this.#resident = new Resident(this.host.lab);
-    t.teardown(() => this.#resident.close());
+    this.#resident = new Resident(t, this.host);
+    this.camera = new Camera(t, this.host.lab, true);
   }
 
   /** Nothing but lo, no rules, no files, no forwarding. */
@@ -69,25 +70,14 @@ class Site {
     if (side === 'reference' || executable) {
       return this.host.run(side, type, String(environment.CNI_COMMAND), config, undefined, environment);
     }
-    const full = { ...environment, CNI_PATH: this.plugins('ours') };
-    const { status, stdout, stderr } = await this.#resident.ask({
-      type,
-      environment: full,
-      config: JSON.stringify(config),
-    });
-    let json: Json = {};
-    try {
-      json = JSON.parse(stdout) as Json;
-    } catch {
-      // no output
-    }
-    return { status, signal: null, stdout, stderr, json };
+    return await this.#resident.run(type, String(environment.CNI_COMMAND), config, undefined, environment);
   }
 }
 
 /** A container of a row, and how far its attachment has come. */
 interface Attachment {
   readonly container: Container;
+  readonly camera: Camera;
   readonly environment: NodeJS.ProcessEnv;
   readonly configs: readonly Json[];
   /** Result of the last plugin, when all worked. */
@@ -163,7 +153,7 @@ class Trial {
     for (const [i, pod] of this.#pods.entries()) {
       for (const [name, outcome] of await this.#add(pod)) added.push([this.#named(name, i), outcome]);
     }
-    this.#observe('ADD', added);
+    await this.#observe('ADD', added);
 
     if (
       !this.#cast.endOnly &&
@@ -181,7 +171,7 @@ class Trial {
         );
         checked.push([this.#named(`CHECK by ${other[adds]}`, i), await this.#check(other[adds], pod)]);
       }
-      this.#observe('CHECK', checked);
+      await this.#observe('CHECK', checked);
     }
 
     this.#steps(row.beforeDelete);
@@ -192,7 +182,7 @@ class Trial {
           deleted.push([this.#named(`DEL ${type}${again}`, i), outcome]);
       }
     }
-    this.#observe('DEL', deleted);
+    await this.#observe('DEL', deleted);
     return this.#observations;
   }
 
@@ -215,7 +205,8 @@ class Trial {
       CNI_IFNAME: 'eth0',
       ...filled(row.environment ?? {}, places),
     };
-    return { container, environment, configs, result: undefined };
+    const camera = new Camera(this.#t, container.lab, false);
+    return { container, camera, environment, configs, result: undefined };
   }
 
   #places({ lab }: Container): Record<string, string> {
@@ -285,22 +276,27 @@ class Trial {
     return outcomes;
   }
 
-  #observe(phase: Observation['phase'], outcomes: readonly (readonly [string, Outcome])[]): void {
+  async #observe(
+    phase: Observation['phase'],
+    outcomes: readonly (readonly [string, Outcome])[],
+  ): Promise<void> {
     if (this.#cast.endOnly && phase !== 'DEL') return;
     const { lab } = this.#site.host;
     const { withoutNetwork } = this.#run;
-    const withSysctls = phase !== 'CHECK';
-    const pictures: Record<string, Picture> = withoutNetwork ? {} : { host: picture(lab, true, withSysctls) };
+    const withSysctls = phase === 'ADD';
+    const pictures: Record<string, Picture> = withoutNetwork
+      ? {}
+      : { host: await this.#site.camera.picture(withSysctls) };
 
     const places: Record<string, string> = {
       [this.#site.directory]: '$DIR',
       [lab.name]: '$HOST',
       [this.#site.plugins(this.#cast.adds)]: '$PLUGINS',
     };
-    for (const [i, { container }] of this.#pods.entries()) {
+    for (const [i, { container, camera }] of this.#pods.entries()) {
       const name = i === 0 ? 'pod' : `pod${i + 1}`;
       if (!withoutNetwork && existsSync(container.lab.path))
-        pictures[name] = picture(container.lab, false, withSysctls);
+        pictures[name] = await camera.picture(withSysctls);
       places[`/var${container.lab.path}`] = `NETNS of ${name}`;
       places[container.lab.path] = `NETNS of ${name}`;
     }

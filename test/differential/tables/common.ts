@@ -1,4 +1,5 @@
 import type { Json } from '../../plugins/support/host.js';
+import type { Step } from '../row.js';
 
 /** IPAM of most rows. */
 export const local = (extra: Json = {}): Json => ({
@@ -29,3 +30,6 @@ export const masquerade: Json = { ipMasq: true, ipMasqBackend: 'iptables' };
 /** Those that Debian's version knows. */
 export const allVersions = ['0.1.0', '0.2.0', '0.3.0', '0.3.1', '0.4.0', '1.0.0'] as const;
 export const chainVersions = ['0.3.1', '0.4.0', '1.0.0'] as const;
+
+/** IPv6 addresses can be used at once: nobody waits for duplicates of them, which takes a second or two. */
+export const atOnce: Step = 'pod: sysctl -qw net.ipv6.conf.default.accept_dad=0';

@@ -7,6 +7,7 @@ import { macvlan } from './macvlan.js';
 import { firewall, loopback, sbr } from './meta.js';
 import { protocol } from './protocol.js';
 import { ptp } from './ptp.js';
+import { bandwidth, hostDevice, tuning } from './shaping.js';
 
 /** Every table: the files of tests take some each, so that two can run at once. */
 export const tables: readonly Table[] = [
@@ -22,4 +23,7 @@ export const tables: readonly Table[] = [
   firewall,
   sbr,
   chains,
+  bandwidth,
+  tuning,
+  hostDevice,
 ];

@@ -1,6 +1,6 @@
 import type { Json } from '../../plugins/support/host.js';
 import type { Step, Table } from '../row.js';
-import { dualStack, fixed, local } from './common.js';
+import { atOnce, dualStack, fixed, local } from './common.js';
 
 /** Tables for the kernel of test/kernel, where programs start slowly: few rows, one version each. */
 const master: Step[] = [
@@ -65,7 +65,7 @@ export const ipvlan: Table = {
       plugins: ipvlanNet({ ipam: fixed('10.62.5.5/24', { dns: { nameservers: ['10.2.2.2'] } }) }),
       prepare: master,
     },
-    { id: 'both families', plugins: ipvlanNet({ ipam: dualStack() }), prepare: master },
+    { id: 'both families', plugins: ipvlanNet({ ipam: dualStack() }), prepare: [...master, atOnce] },
     {
       id: 'unknown mode',
       plugins: ipvlanNet({ mode: 'nonsense', ipam: local() }),
@@ -109,7 +109,7 @@ export const vlan: Table = {
       prepare: master,
       versions: ['0.3.1'],
     },
-    { id: 'both families', plugins: vlanNet({ ipam: dualStack() }), prepare: master },
+    { id: 'both families', plugins: vlanNet({ ipam: dualStack() }), prepare: [...master, atOnce] },
     {
       id: 'two on a master',
       plugins: [{ type: 'vlan', master: 'up0', vlanId: 100, ipam: local() }],
@@ -156,7 +156,7 @@ export const vrf: Table = {
   rows: [
     { id: 'behind ptp', plugins: inVrf(), versions: ['0.3.1', '1.0.0'] },
     { id: 'a table', plugins: inVrf({ table: 42 }) },
-    { id: 'both families', plugins: inVrf({}, dualStack()) },
+    { id: 'both families', plugins: inVrf({}, dualStack()), prepare: [atOnce] },
     {
       id: 'one that is there',
       plugins: inVrf(),
@@ -240,7 +240,7 @@ export const dummy: Table = {
       containers: 2,
       exchange: true,
     },
-    { id: 'both families', plugins: [{ type: 'dummy', ipam: dualStack() }] },
+    { id: 'both families', plugins: [{ type: 'dummy', ipam: dualStack() }], prepare: [atOnce] },
     { id: 'no ipam', plugins: [{ type: 'dummy' }], fails: /dummy interface requires an IPAM configuration/ },
     {
       id: 'interface there already',

@@ -1,6 +1,6 @@
 import type { Json } from '../../plugins/support/host.js';
 import type { Step, Table } from '../row.js';
-import { allVersions, dualStack, fixed, local } from './common.js';
+import { allVersions, atOnce, dualStack, fixed, local } from './common.js';
 
 const master: Step[] = [
   'host: ip link add up0 type veth peer name up1',
@@ -72,7 +72,7 @@ export const macvlan: Table = {
     {
       id: 'both families',
       plugins: net({ ipam: dualStack() }),
-      prepare: master,
+      prepare: [...master, atOnce],
       versions: ['0.2.0', '1.0.0'],
     },
     {

@@ -1,6 +1,6 @@
 import type { Json } from '../../plugins/support/host.js';
 import type { Table } from '../row.js';
-import { allVersions, dualStack, fixed, local, masquerade } from './common.js';
+import { allVersions, atOnce, dualStack, fixed, local, masquerade } from './common.js';
 
 const net = (extra: Json = {}): Json[] => [{ type: 'ptp', ...extra }];
 const withGateway = (extra: Json = {}): Json =>
@@ -33,7 +33,7 @@ export const ptp: Table = {
       id: 'both families',
       plugins: net({ ...masquerade, ipam: dualStack() }),
       versions: ['0.3.1', '1.0.0'],
-      containers: 2,
+      prepare: [atOnce],
       exchange: true,
     },
     { id: 'IPv6 only', plugins: net({ ipam: local({ subnet: 'fd00:63::/64', routes: [] }) }) },

@@ -10,7 +10,7 @@ interface Teardown {
 }
 
 /** An `ip -batch` of one family that stays: starting it for every question would take most of the time. */
-class Ip {
+export class Ip {
   readonly #child: ChildProcess;
   readonly #lines: AsyncIterator<string>;
 

@@ -94,20 +94,23 @@ export async function removeUnusedBridge(host: Side, name: string): Promise<void
   const link = await links.find(name);
   if (link === undefined || !isOurs(host, link)) return;
   await withBridge(host, async () => {
-    const ports = await links.list({ master: link.index });
-    if (ports.every(({ ifalias }) => ifalias === vlanGatewayAlias(name))) {
+    const all = await links.list();
+    const ports = all.filter(({ master }) => master === link.index);
+    if (ports.every((port) => isOfVlanGateway(port, name, all))) {
       for (const port of ports) await links.delete(port.index);
       await links.delete(link.index);
     }
   });
 }
 
+/** Is the other end of a port the gateway of a VLAN? Such a port serves only the other ports. */
+function isOfVlanGateway({ link: peer, linkNetnsid }: Link, bridge: string, all: readonly Link[]): boolean {
+  if (peer === undefined || linkNetnsid !== undefined) return false;
+  const end = all.find(({ index }) => index === peer);
+  return /^\d+$/.test(end?.ifname.startsWith(`${bridge}.`) ? end.ifname.slice(bridge.length + 1) : '');
+}
+
 /** The name of the interface that a gateway in a VLAN has on the host. */
 export function vlanInterfaceName(bridge: string, vlan: number): string {
   return `${bridge}.${vlan}`;
-}
-
-/** The alias of the port behind which a VLAN's gateway stands, and which serves only the other ports. */
-export function vlanGatewayAlias(bridge: string): string {
-  return `vlan gateway of ${bridge}`;
 }

@@ -14,7 +14,7 @@ import {
 } from '../../common/address.js';
 import { cidrOf, isIpv6 } from '../../common/interface.js';
 import { randomMac, vethName } from '../../common/names.js';
-import { vlanGatewayAlias, vlanInterfaceName } from './bridge-link.js';
+import { vlanInterfaceName } from './bridge-link.js';
 import type { BridgeSettings } from './config.js';
 import { setPortVlan } from './port.js';
 
@@ -129,7 +129,6 @@ export async function ensureVlanInterface(host: Side, bridge: Link, vlan: number
       kind: 'veth',
       up: true,
       master: bridge.index,
-      ifalias: vlanGatewayAlias(bridge.ifname),
       ...(bridge.mtu === undefined ? {} : { mtu: bridge.mtu }),
       peer: { ifname: name, address: randomMac(), ...(bridge.mtu === undefined ? {} : { mtu: bridge.mtu }) },
     });

@@ -1,0 +1,4 @@
+import { compareTables } from './suite.js';
+import { bandwidth, hostDevice, tuning } from './tables/shaping.js';
+
+compareTables(bandwidth, tuning, hostDevice);
