@@ -171,6 +171,7 @@ export function shimFaults(native: Addon, gate: Gate): Addon {
     readFileIn: gated('read', native.readFileIn),
     writeFileIn: gated('write', native.writeFileIn),
     flock: gated('flock', native.flock),
+    createTap: gated('ioctl', native.createTap),
     peerCredentials: gated('getsockopt', native.peerCredentials),
   };
 }
