@@ -172,7 +172,6 @@ export function shimFaults(native: Addon, gate: Gate): Addon {
     writeFileIn: gated('write', native.writeFileIn),
     createTap: gated('ioctl', native.createTap),
     flock: gated('flock', native.flock),
-    createTap: gated('ioctl', native.createTap),
     peerCredentials: gated('getsockopt', native.peerCredentials),
   };
 }
