@@ -38,6 +38,8 @@ interface Subject extends Loaded {
   /** Is a smaller number a smaller text of bytes? Only then ranges make sense. */
   readonly ordered: boolean;
   value(text: string): Span;
+  /** A single value, where that is said in another way than one of several. */
+  single?(text: string, op: 'eq' | 'neq'): Expression[] | undefined;
 }
 
 function one(bytes: Bytes): Span {
@@ -58,6 +60,8 @@ function address(side: 'saddr' | 'daddr', family: 'ip' | 'ip6'): Subject {
     length,
     type: family === 'ip' ? 7 : 8,
     ordered: true,
+    single: (text, op) =>
+      !text.includes('/') ? undefined : side === 'saddr' ? x.source(text, op) : x.destination(text, op),
     value: (text) => {
       const [host = '', bits, ...more] = text.split('/');
       const bytes = parseIp(host);
@@ -334,8 +338,11 @@ export function parseMatches(text: string, family: 'ip' | 'ip6'): Match {
     const subject = subjects[tokens.slice(at, at + words).join(' ')] as Subject;
     at += words;
     const op = operator();
-    const spans = values().map((token) => spanOf(subject, token));
-    matches.push(matchAny(subject, op, spans));
+    const list = values();
+    const spans = list.map((token) => spanOf(subject, token));
+    const single = list.length === 1 ? subject.single?.(unquoted(list[0] ?? ''), op) : undefined;
+    if (single !== undefined) matches.push(() => single);
+    else matches.push(matchAny(subject, op, spans));
   }
   return (transaction, table) => matches.flatMap((match) => match(transaction, table));
 }

@@ -3,8 +3,11 @@ import type { Rule } from '../../../netfilter/netfilter.js';
 import type { TableReference } from '../../../netfilter/transaction.js';
 import type { Family, Owner } from './mapping.js';
 
+export const HOSTPORTS = 'hostports';
+export const HOSTIP_HOSTPORTS = 'hostip_hostports';
+export const MASQUERADING = 'masquerading';
 /** Chains with rules of attachments. */
-export const PUBLISHING: readonly string[] = ['hostports', 'hostip_hostports', 'masquerading'];
+export const PUBLISHING: readonly string[] = [HOSTPORTS, HOSTIP_HOSTPORTS, MASQUERADING];
 
 /** Characters that nft(8) takes as a comment. */
 const COMMENT_LENGTH = 128;

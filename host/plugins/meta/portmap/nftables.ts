@@ -1,16 +1,9 @@
-import { CniError, errorCodes } from '../../../cni/errors.js';
+import { CniError } from '../../../cni/errors.js';
 import type { Side } from '../../../cni/plugin.js';
 import * as x from '../../../netfilter/expressions.js';
-import {
-  type Loaded,
-  type Match,
-  MatchSyntaxError,
-  matchAny,
-  parseMatches,
-} from '../../../netfilter/matches.js';
+import type { Match } from '../../../netfilter/matches.js';
 import type { Rule } from '../../../netfilter/netfilter.js';
 import { Transaction } from '../../../netfilter/transaction.js';
-import { formatAddress, formatCidr, networkOf } from '../../common/address.js';
 import { wrong } from '../../common/check.js';
 import { failed } from '../../common/interface.js';
 import {
@@ -18,16 +11,21 @@ import {
   type Family,
   families,
   instance,
-  isOf,
   type Leaving,
-  lastHostPort,
-  type Mapping,
   networkHash,
-  type Protocol,
   type Published,
-  protocolNumbers,
 } from './mapping.js';
-import { commentOf, isLegacy, PUBLISHING, tableOf, targetOf } from './nftables-rules.js';
+import { conditionsOf, type Draft, draftsOf, legacyDrafts } from './nftables-drafts.js';
+import {
+  commentOf,
+  HOSTIP_HOSTPORTS,
+  HOSTPORTS,
+  isLegacy,
+  MASQUERADING,
+  PUBLISHING,
+  tableOf,
+  targetOf,
+} from './nftables-rules.js';
 
 /*
  * Tables `ip cni_hostport` and `ip6 cni_hostport`, as the reference has them:
@@ -44,142 +42,11 @@ import { commentOf, isLegacy, PUBLISHING, tableOf, targetOf } from './nftables-r
 const COMMENT = 'CNI portmap plugin';
 const DSTNAT = -100;
 const SRCNAT = 100;
-const HOSTPORTS = 'hostports';
-const HOSTIP_HOSTPORTS = 'hostip_hostports';
 const HOSTPORTS_ALL = 'hostports_all';
-const MASQUERADING = 'masquerading';
 /** Base chains at which packets are published: here they get to the chains above. */
 const ENTRIES = ['prerouting', 'output'] as const;
 /** Of v1.6.0, where the kernel refuses to change destinations. */
 const INPUT = 'input';
-
-type Conditions = Readonly<Record<Family, Match>>;
-
-/** Throws CniError 7. */
-function conditionsOf({ conditions }: Published): Conditions {
-  const read = (family: Family, key: string): Match => {
-    try {
-      return parseMatches(conditions[family].join(' '), family);
-    } catch (error) {
-      if (!(error instanceof MatchSyntaxError)) throw error;
-      throw new CniError(errorCodes.invalidNetworkConfig, `${key}: ${error.message}`, '', { cause: error });
-    }
-  };
-  return { ip: read('ip', 'conditionsV4'), ip6: read('ip6', 'conditionsV6') };
-}
-
-/** A rule to be: its expressions are made with the transaction, which also gets the sets that they need. */
-interface Draft {
-  readonly chain: typeof HOSTPORTS | typeof MASQUERADING;
-  readonly expressions: Match;
-}
-
-const PORT_LENGTH = 2;
-/** nft's number for the type of a port, for its listings. */
-const PORT_TYPE = 13;
-
-/** Ports of the container that are not the host's own come from a map when there are several. */
-function translation(mapping: Mapping, address: string): Match {
-  const { hostPort, containerPort, range } = mapping;
-  if (range === 1) return () => x.destinationTranslation(address, containerPort);
-  if (hostPort === containerPort) return () => x.destinationTranslation(address);
-  const elements = Array.from({ length: range }, (_, i) => ({
-    key: x.portBytes(hostPort + i),
-    data: x.portBytes(containerPort + i),
-  }));
-  return (transaction, table) => {
-    const map = transaction.addAnonymousSet(
-      {
-        ...table,
-        keyLength: PORT_LENGTH,
-        keyType: PORT_TYPE,
-        data: { length: PORT_LENGTH, type: PORT_TYPE },
-      },
-      elements,
-    );
-    return x.destinationTranslation(address, map);
-  };
-}
-
-function hostportDraft(mapping: Mapping, address: string, condition: Match | undefined): Draft {
-  const { hostIP, protocol, hostPort } = mapping;
-  const translate = translation(mapping, address);
-  return {
-    chain: HOSTPORTS,
-    expressions: (transaction, table) => [
-      ...(condition?.(transaction, table) ?? []),
-      ...(hostIP === undefined ? [] : x.destination(hostIP)),
-      ...x.l4proto(protocolNumbers[protocol]),
-      ...x.destinationPort(hostPort, lastHostPort(mapping)),
-      ...translate(transaction, table),
-    ],
-  };
-}
-
-/** Published packets to the container, of one protocol, from some sources or all. */
-function publishedDraft(
-  protocol: Protocol,
-  mappings: readonly Mapping[],
-  address: string,
-  from: string | undefined,
-): Draft {
-  const spans = mappings.filter((mapping) => mapping.protocol === protocol);
-  const ports = originalPorts(spans);
-  return {
-    chain: MASQUERADING,
-    expressions: (transaction, table) => [
-      ...x.l4proto(protocolNumbers[protocol]),
-      ...x.translated(),
-      ...ports(transaction, table),
-      ...(from === undefined ? [] : x.source(from)),
-      ...x.destination(address),
-      x.masquerade(),
-    ],
-  };
-}
-
-const originalPort: Loaded = {
-  load: [x.originalDestinationPort()],
-  length: PORT_LENGTH,
-  type: PORT_TYPE,
-};
-
-/** The port that a connection was for before it was translated, as one of those of mappings. */
-function originalPorts(mappings: readonly Mapping[]): Match {
-  const spans = mappings.map((mapping) => ({
-    first: x.portBytes(mapping.hostPort),
-    last: x.portBytes(lastHostPort(mapping)),
-  }));
-  return matchAny(originalPort, 'eq', spans);
-}
-
-const LOOPBACK = { ip: '127.0.0.1', ip6: '::1' } as const;
-
-/** The rules of an attachment in one family. Those of the reference have no conditions of their own. */
-function draftsOf(published: Published, family: Family, condition: Match | undefined): Draft[] {
-  const { targets, mappings, snat, masqAll } = published;
-  const target = targets[family];
-  if (target === undefined) return [];
-  const own = mappings.filter((mapping) => isOf(mapping, family));
-  const address = formatAddress(target.address);
-  const drafts = own.map((mapping) => hostportDraft(mapping, address, condition));
-  if (!snat) return drafts;
-  const used = [...new Set(own.map(({ protocol }) => protocol))];
-  if (masqAll)
-    return [...drafts, ...used.map((protocol) => publishedDraft(protocol, own, address, undefined))];
-  for (const source of [address, LOOPBACK[family]]) {
-    drafts.push({
-      chain: MASQUERADING,
-      expressions: () => [...x.source(source), ...x.destination(address), x.masquerade()],
-    });
-  }
-  // neighbours get answers from the container directly, and would not know them
-  if (target.length < target.address.bits) {
-    const network = formatCidr(networkOf(target));
-    drafts.push(...used.map((protocol) => publishedDraft(protocol, own, address, network)));
-  }
-  return drafts;
-}
 
 function entryExpressions(
   condition: Match | undefined,
@@ -267,10 +134,50 @@ function deleteRules(
   for (const { chain = '', handle = 0 } of gone) transaction.deleteRule({ ...table, chain, handle });
 }
 
+/** Are the rules of an attachment there, ours or the reference's? Throws CniError 999. */
+function checkRules(
+  published: Published,
+  family: Family,
+  rules: readonly Rule[],
+  condition: Match | undefined,
+): void {
+  const { owner } = published;
+  const own = rules.filter(({ tag }) => tag === instance(owner));
+  const legacy = rules.filter((rule) => isLegacy(rule) && rule.comment === commentOf(owner));
+  const [drafts, candidates] =
+    own.length > 0
+      ? [draftsOf(published, family, condition), own]
+      : [legacyDrafts(published, family), legacy];
+  const scratch = new Transaction();
+  const isThere = ({ chain, expressions }: Draft): boolean =>
+    candidates.some(
+      (rule) =>
+        rule.chain === chain &&
+        x.sameExpressions(expressions(scratch, tableOf(family)), rule.expressions?.elem),
+    );
+  const missing = drafts.find((draft) => !isThere(draft));
+  if (missing !== undefined) throw wrong(`missing hostport rules in "${missing.chain}" chain`);
+}
+
+/** Do packets get to the rules? Throws CniError 999. */
+function checkStructure(rules: readonly Rule[]): void {
+  const jumps = [
+    ['prerouting', HOSTPORTS_ALL],
+    ['output', HOSTPORTS_ALL],
+    [HOSTPORTS_ALL, HOSTPORTS],
+  ] as const;
+  for (const [chain, to] of jumps) {
+    const leads = rules.some(
+      (rule) => rule.chain === chain && x.sameExpressions([x.jump(to)], rule.expressions?.elem?.slice(-1)),
+    );
+    if (!leads) throw wrong(`missing jump to "${to}" in "${chain}" chain`);
+  }
+}
+
 /** Rules in tables that several networks and containers share. */
 export const nftablesBackend: Backend = {
   async add({ netfilter }, published, before) {
-    const { owner, targets, snat, conditions: texts } = published;
+    const { owner, targets, snat } = published;
     const conditions = conditionsOf(published);
     const ownership = { comment: commentOf(owner), tag: instance(owner) };
     try {
@@ -283,7 +190,7 @@ export const nftablesBackend: Backend = {
             deleteRules(transaction, family, rules, gone);
             continue;
           }
-          const condition = texts[family].length === 0 ? undefined : conditions[family];
+          const condition = conditions[family];
           const shared = rules.some((rule) => isLegacy(rule) && !gone.includes(rule));
           addStructure(transaction, family, rules, shared ? condition : undefined, snat);
           for (const { chain = '', handle = 0 } of gone) transaction.deleteRule({ ...table, chain, handle });
@@ -309,40 +216,12 @@ export const nftablesBackend: Backend = {
   },
 
   async check({ netfilter }, published) {
-    const { owner, targets, conditions: texts } = published;
     const conditions = conditionsOf(published);
     for (const family of families) {
-      if (targets[family] === undefined) continue;
-      const table = tableOf(family);
-      const rules = await netfilter.rules(table);
-      const scratch = new Transaction();
-      const present = (chain: string): Rule[] => rules.filter((rule) => rule.chain === chain);
-      const has = (draft: Draft, rule: Rule): boolean =>
-        x.sameExpressions(draft.expressions(scratch, table), rule.expressions?.elem);
-      const condition = texts[family].length === 0 ? undefined : conditions[family];
-      const own = rules.filter(({ tag }) => tag === instance(owner));
-      const legacy = rules.filter((rule) => isLegacy(rule) && rule.comment === commentOf(owner));
-      const missing = (draft: Draft, candidates: readonly Rule[]): boolean =>
-        !candidates.some((rule) => rule.chain === draft.chain && has(draft, rule));
-      const lacking = own.length > 0 ? draftsOf(published, family, condition) : [];
-      const found =
-        own.length > 0
-          ? lacking.filter((draft) => missing(draft, own))
-          : legacyDrafts(published, family).filter((draft) => missing(draft, legacy));
-      const [first] = found;
-      if (first !== undefined) throw wrong(`missing hostport rules in "${first.chain}" chain`);
-      for (const chain of ENTRIES) {
-        const leads = present(chain).some((rule) => {
-          const last = rule.expressions?.elem?.at(-1);
-          return x.sameExpressions([x.jump(HOSTPORTS_ALL)], [last]);
-        });
-        if (!leads) throw wrong(`missing jump to "${HOSTPORTS_ALL}" in "${chain}" chain`);
-      }
-      if (
-        !present(HOSTPORTS_ALL).some((rule) => x.sameExpressions([x.jump(HOSTPORTS)], rule.expressions?.elem))
-      ) {
-        throw wrong(`missing jump to "${HOSTPORTS}" in "${HOSTPORTS_ALL}" chain`);
-      }
+      if (published.targets[family] === undefined) continue;
+      const rules = await netfilter.rules(tableOf(family));
+      checkRules(published, family, rules, conditions[family]);
+      checkStructure(rules);
     }
   },
 
@@ -369,10 +248,3 @@ export const nftablesBackend: Backend = {
     }
   },
 };
-
-/** What the reference would have made: no more than one rule for each mapping, and one or two to masquerade. */
-function legacyDrafts(published: Published, family: Family): Draft[] {
-  const drafts = draftsOf({ ...published, masqAll: false }, family, undefined);
-  const masquerading = drafts.filter(({ chain }) => chain === MASQUERADING).slice(0, family === 'ip' ? 2 : 1);
-  return [...drafts.filter(({ chain }) => chain === HOSTPORTS), ...(published.masqAll ? [] : masquerading)];
-}
