@@ -91,7 +91,8 @@ async function run(
       `${program} ${args.join(' ')}: exit status ${status}: ${complaint.trim()}`,
     );
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code !== 'ENOENT' && code !== 'EACCES') throw cause;
     throw new IptablesError(
       'ERR_IPTABLES_MISSING',
       `failed to locate iptables: "${program}" is not in ${searchPath()}`,
