@@ -31,6 +31,8 @@ export interface Loaded {
   readonly length: number;
   /** nft's number of the type, for its listings of sets: 7 IPv4 address, 13 port … */
   readonly type: number;
+  /** Is it a number or text of the host's, not of a packet's? */
+  readonly hostOrder?: boolean;
 }
 
 /** Something with a name in the language, and what values of it look like. */
@@ -122,6 +124,7 @@ function linkName(key: 'iifname' | 'oifname'): Subject {
     load: [x.meta(key)],
     length: NAME_LENGTH,
     type: NAME_TYPE,
+    hostOrder: true,
     ordered: false,
     value: (text) => {
       const wildcard = text.endsWith('*');
@@ -137,7 +140,7 @@ function linkName(key: 'iifname' | 'oifname'): Subject {
 
 function hostNumber(load: Expression, type: number): Subject {
   const value = (text: string): Span => one(x.word(numberOf(text, 0xffff_ffff)));
-  return { load: [load], length: 4, type, ordered: false, value };
+  return { load: [load], length: 4, type, hostOrder: true, ordered: false, value };
 }
 
 function protocolField(load: Expression): Subject {
@@ -161,6 +164,7 @@ function routeType(side: 'saddr' | 'daddr'): Subject {
     load: x.isLocal(side).slice(0, 1),
     length: 4,
     type: NUMBER_TYPE,
+    hostOrder: true,
     ordered: false,
     value: (text) => {
       const type = Object.hasOwn(routeTypes, text) ? routeTypes[text] : undefined;
@@ -266,9 +270,9 @@ export function matchAny(subject: Loaded, op: 'eq' | 'neq', spans: readonly Span
   if (spans.some((span) => span.first.length !== subject.length)) throw wrong('a wildcard in a set');
   const interval = spans.some((span) => Buffer.compare(span.first, span.last) !== 0);
   const elements = interval ? intervals(spans) : spans.map((span) => ({ key: span.first }));
-  const { length: keyLength, type: keyType, load } = subject;
+  const { length: keyLength, type: keyType, load, hostOrder = false } = subject;
   return (transaction, table) => {
-    const set = transaction.addAnonymousSet({ ...table, keyLength, keyType, interval }, elements);
+    const set = transaction.addAnonymousSet({ ...table, keyLength, keyType, interval, hostOrder }, elements);
     return [...load, x.lookup(set, { invert: op === 'neq' })];
   };
 }

@@ -91,6 +91,9 @@ const ADD = messageFlags.create;
 const CREATE = messageFlags.create | messageFlags.excl;
 const APPEND = messageFlags.create | messageFlags.append;
 
+/** Says that keys are in the host's byte order, which nft(8) needs to list them: libnftnl's NFTNL_UDATA_SET_KEYBYTEORDER. */
+const HOST_ORDER = Uint8Array.of(0, 4, 1, 0, 0, 0);
+
 /** All elements of a message are one attribute, whose length has 16 bits. */
 const ELEMENTS_AT_A_TIME = 500;
 
@@ -300,14 +303,17 @@ export class Transaction {
    */
   addAnonymousSet(
     input: TableReference &
-      Pick<SetInput, 'keyLength' | 'keyType' | 'data'> & { readonly interval?: boolean },
+      Pick<SetInput, 'keyLength' | 'keyType' | 'data'> & {
+        readonly interval?: boolean;
+        readonly hostOrder?: boolean;
+      },
     elements: readonly ElementInput[],
   ): SetOfRule {
-    const { interval = false, ...rest } = input;
+    const { interval = false, hostOrder = false, ...rest } = input;
     const id = this.operations.length + 1;
     const flags = ['anonymous', 'constant', ...(interval ? (['interval'] as const) : [])] as const;
     const reference = { ...rest, set: '__set%d' };
-    this.addSet({ ...reference, flags });
+    this.addSet({ ...reference, flags, ...(hostOrder ? { attributes: { userdata: HOST_ORDER } } : {}) });
     for (let at = 0; at < elements.length; at += ELEMENTS_AT_A_TIME) {
       this.#elements(
         messages.newsetelem,

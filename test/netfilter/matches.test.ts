@@ -29,6 +29,7 @@ const matches: [family: 'ip' | 'ip6', text: string, listed?: string][] = [
   ['ip', 'iifname != cni*', 'iifname != "cni*"'],
   ['ip', 'meta iifname { eth0, eth1 }', 'iifname { "eth0", "eth1" }'],
   ['ip', 'meta mark 0x10', 'meta mark 0x00000010'],
+  ['ip', 'meta mark { 0x10, 0x20 }', 'meta mark { 0x00000010, 0x00000020 }'],
   ['ip', 'ct mark != 5', 'ct mark != 0x00000005'],
   ['ip', 'ct state new,established', 'ct state established,new'],
   ['ip', 'fib saddr type local'],

@@ -225,6 +225,11 @@ test('bad input', { timeout: 90_000 }, async (t) => {
     ],
   ]);
   clean(t, host, 'refused');
+  // IPv4 is done when IPv6 fails
+  host.lab.run('iptables', '-t', 'nat', '-N', 'ONLY-FOUR');
+  const half = { externalSetMarkChain: 'ONLY-FOUR', prevResult: resultOf(container, FOUR, SIX) };
+  refusals(t, host, container, [[half, { code: 999, msg: /ONLY-FOUR is no chain/ }]]);
+  clean(t, host, 'half');
   const prevResult = resultOf(container, FOUR);
   for (const extra of [
     { runtimeConfig: undefined },
