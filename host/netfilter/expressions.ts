@@ -1,5 +1,6 @@
 import { type Prefix, parsePrefix } from '../network/values.js';
 import type { AcceptedSet } from '../schema/definition.js';
+import { conntrackStatus } from '../schema/netfilter/conntrack.js';
 import type { expressionAttributes } from '../schema/netfilter/nftables-expressions.js';
 
 /** One expression of a rule, as the kernel takes it: `{ name: 'counter', data: {} }`. */
@@ -18,7 +19,8 @@ function linkName(name: string): Uint8Array {
   return out;
 }
 
-function word(value: number): Uint8Array {
+/** A number as the host keeps it. */
+export function word(value: number): Uint8Array {
   const out = new Uint8Array(4);
   new DataView(out.buffer).setUint32(0, value, true);
   return out;
@@ -36,7 +38,10 @@ export function payload(
   return { name: 'payload', data: { base, offset, len, dreg: REGISTER } };
 }
 
-export function compare(value: Uint8Array, op: 'eq' | 'neq' = 'eq'): Expression {
+export function compare(
+  value: Uint8Array,
+  op: 'eq' | 'neq' | 'lt' | 'lte' | 'gt' | 'gte' = 'eq',
+): Expression {
   return { name: 'cmp', data: { sreg: REGISTER, op, data: { value } } };
 }
 
@@ -90,10 +95,49 @@ export const source = (prefix: string | Prefix, op: Sense = 'eq'): Expression[] 
 export const destination = (prefix: string | Prefix, op: Sense = 'eq'): Expression[] =>
   address('destination', prefix, op);
 
-/** Packets to a port of the transport protocol matched before. */
-export const destinationPort = (port: number): Expression[] => [
+/** A port as headers have it. */
+export const portBytes = (port: number): Uint8Array => Uint8Array.of(port >> 8, port & 0xff);
+
+/** The register against a value, or against all from a first to a last one. Both are as long as the register. */
+export function within(first: Uint8Array, last: Uint8Array = first, op: Sense = 'eq'): Expression[] {
+  if (first.every((byte, i) => byte === last[i])) return [compare(first, op)];
+  if (op === 'neq') {
+    return [
+      {
+        name: 'range',
+        data: { sreg: REGISTER, op: 'neq', fromData: { value: first }, toData: { value: last } },
+      },
+    ];
+  }
+  return [compare(first, 'gte'), compare(last, 'lte')];
+}
+
+/** Packets to a port, or to one of a range, of the transport protocol matched before. */
+export const destinationPort = (first: number, last = first): Expression[] => [
   payload('transport-header', 2, 2),
-  compare(Uint8Array.of(port >> 8, port & 0xff)),
+  ...within(portBytes(first), portBytes(last)),
+];
+
+/** The port that the first packet of a connection went to, before it was translated. */
+export const originalDestinationPort = (): Expression => ({
+  name: 'ct',
+  data: { key: 'proto-dst', direction: 'original', dreg: REGISTER },
+});
+
+/** Packets whose destination was translated. */
+export const translated = (): Expression[] => [
+  { name: 'ct', data: { key: 'status', dreg: REGISTER } },
+  masked(word(conntrackStatus['dst-nat'])),
+  compare(new Uint8Array(4), 'neq'),
+];
+
+/** RTN_LOCAL, linux/rtnetlink.h */
+const LOCAL = 2;
+
+/** Packets from or to the host's own addresses, as its routes tell. */
+export const isLocal = (side: 'saddr' | 'daddr', op: Sense = 'eq'): Expression[] => [
+  { name: 'fib', data: { dreg: REGISTER, result: 'addrtype', flags: [side] } },
+  compare(word(LOCAL), op),
 ];
 
 /** enum ip_conntrack_info as a bit of the state, linux/netfilter/nf_conntrack_common.h */
@@ -113,6 +157,49 @@ export const counter = (): Expression => ({ name: 'counter', data: { bytes: 0, p
 /** Source address translation to the address of the outgoing link. */
 export const masquerade = (): Expression => ({ name: 'masq', data: {} });
 
+/** Where the port of a translation is kept, while REGISTER has its address. */
+const PORT_REGISTER = 2;
+
+/**
+ * Destination address translation, in tables of the address's own family. `port` is the new one, or a map from the old
+ * ones (`Transaction.addAnonymousSet`); without it the port stays.
+ */
+export function destinationTranslation(address: string, port?: number | SetOfRule): Expression[] {
+  const { family, address: bytes } = parsePrefix(address, 'address');
+  const immediate = (dreg: number, value: Uint8Array): Expression => ({
+    name: 'immediate',
+    data: { dreg, data: { value } },
+  });
+  const ports: Expression[] =
+    port === undefined
+      ? []
+      : typeof port === 'number'
+        ? [immediate(PORT_REGISTER, portBytes(port))]
+        : [
+            {
+              name: 'payload',
+              data: { base: 'transport-header', offset: 2, len: 2, dreg: PORT_REGISTER },
+            },
+            {
+              name: 'lookup',
+              data: { set: port.set, setId: port.id, sreg: PORT_REGISTER, dreg: PORT_REGISTER },
+            },
+          ];
+  return [
+    immediate(REGISTER, bytes),
+    ...ports,
+    {
+      name: 'nat',
+      data: {
+        type: 'dnat',
+        family: family === 2 ? 'ipv4' : 'ipv6',
+        regAddrMin: REGISTER,
+        ...(port === undefined ? {} : { regProtoMin: PORT_REGISTER }),
+      },
+    },
+  ];
+}
+
 function verdict(
   code: 'accept' | 'drop' | 'return' | 'jump' | 'goto' | 'continue',
   chain?: string,
@@ -128,15 +215,52 @@ export const returnToCaller = (): Expression => verdict('return');
 export const jump = (chain: string): Expression => verdict('jump', chain);
 export const goTo = (chain: string): Expression => verdict('goto', chain);
 
+/** A set without a name of its own, which lives and dies with the rule that uses it. */
+export interface SetOfRule {
+  readonly set: string;
+  /** Number of the set within its transaction. */
+  readonly id: number;
+}
+
 /** Looks the register up in a set: the rule goes on when it is there (or, inverted, is not). */
-export function lookup(set: string, { invert = false, verdictMap = false } = {}): Expression {
+export function lookup(set: string | SetOfRule, { invert = false, verdictMap = false } = {}): Expression {
   return {
     name: 'lookup',
     data: {
-      set,
+      ...(typeof set === 'string' ? { set } : { set: set.set, setId: set.id }),
       sreg: REGISTER,
       ...(verdictMap ? { dreg: VERDICT } : {}),
       ...(invert ? { flags: ['invert'] as const } : {}),
     },
   } as Expression;
+}
+
+/** Names of a rule's own sets, and their numbers, are the kernel's choice. */
+const unknowable = new Set(['set', 'setId']);
+
+function covers(wanted: unknown, present: unknown): boolean {
+  if (wanted instanceof Uint8Array) {
+    return (
+      present instanceof Uint8Array &&
+      wanted.length === present.length &&
+      wanted.every((byte, i) => byte === present[i])
+    );
+  }
+  if (Array.isArray(wanted)) {
+    return (
+      Array.isArray(present) &&
+      wanted.length === present.length &&
+      wanted.every((item, i) => covers(item, present[i]))
+    );
+  }
+  if (typeof wanted !== 'object' || wanted === null) return wanted === present;
+  if (typeof present !== 'object' || present === null) return false;
+  return Object.entries(wanted).every(
+    ([key, value]) => unknowable.has(key) || covers(value, (present as Record<string, unknown>)[key]),
+  );
+}
+
+/** Does a rule that the kernel told have these expressions? What is in sets of its own is not compared. */
+export function sameExpressions(wanted: readonly Expression[], present: readonly unknown[] = []): boolean {
+  return covers(wanted, present);
 }

@@ -1,3 +1,4 @@
+export { type Connection, type ConnectionFilter, Connections } from './connections.js';
 export { TransactionError } from './errors.js';
 export type { Expression } from './expressions.js';
 export * as expressions from './expressions.js';

@@ -91,7 +91,8 @@ async function run(
       `${program} ${args.join(' ')}: exit status ${status}: ${complaint.trim()}`,
     );
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code !== 'ENOENT' && code !== 'EACCES') throw cause;
     throw new IptablesError(
       'ERR_IPTABLES_MISSING',
       `failed to locate iptables: "${program}" is not in ${searchPath()}`,
@@ -105,6 +106,13 @@ export function commentMatch(comment: string): string {
   return `-m comment --comment "${comment.replace(/["\\]/g, '\\$&')}"`;
 }
 
+/** A word as iptables-restore reads it: quoted where it must be. */
+export function quoted(word: string): string {
+  return /^[\w:./,+=@%!*-]+$/.test(word) ? word : `"${word.replace(/["\\]/g, '\\$&')}"`;
+}
+
+const UPDATE_ATTEMPTS = 10;
+
 /**
  * One table of one family, read once, changed here, and written with one call of iptables-restore. Rules are texts as
  * iptables-save prints them, without `-A` and the chain.
@@ -115,6 +123,8 @@ export class IptablesTable {
   readonly #namespace: Namespace;
   readonly #chains: Map<string, string[]>;
   readonly #script: string[] = [];
+  /** Chains to be deleted when all else is done: iptables takes rules away late, and until then refuses. */
+  readonly #leaving = new Set<string>();
 
   private constructor(
     namespace: Namespace,
@@ -143,6 +153,36 @@ export class IptablesTable {
     return new IptablesTable(namespace, family, table, chains);
   }
 
+  /**
+   * Reads, decides and writes: when the write is refused and somebody else has changed the table meanwhile, it is read
+   * and decided again. Throws IptablesError.
+   */
+  static async update(
+    namespace: Namespace,
+    family: IptablesFamily,
+    table: string,
+    decide: (table: IptablesTable) => Promise<void> | void,
+  ): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      const read = await IptablesTable.load(namespace, family, table);
+      const state = JSON.stringify([...read.#chains]);
+      await decide(read);
+      try {
+        await read.commit();
+        return;
+      } catch (error) {
+        if (!(error instanceof IptablesError) || attempt >= UPDATE_ATTEMPTS) throw error;
+        const now = await IptablesTable.load(namespace, family, table);
+        if (JSON.stringify([...now.#chains]) === state) throw error;
+      }
+    }
+  }
+
+  /** Names of all chains, the built-in ones among them. */
+  get chains(): string[] {
+    return [...this.#chains.keys()];
+  }
+
   hasChain(chain: string): boolean {
     return this.#chains.has(chain);
   }
@@ -159,7 +199,8 @@ export class IptablesTable {
   ensureChain(chain: string): void {
     if (this.#chains.has(chain)) return;
     this.#chains.set(chain, []);
-    this.#script.push(`-N ${chain}`);
+    // one that was to be deleted is empty already
+    if (!this.#leaving.delete(chain)) this.#script.push(`-N ${chain}`);
   }
 
   append(chain: string, rule: string): void {
@@ -191,10 +232,19 @@ export class IptablesTable {
     for (const rule of new Set(this.rules(chain).filter(is))) this.delete(chain, rule);
   }
 
+  /** Deletes all rules of a chain. */
+  flushChain(chain: string): void {
+    const rules = this.#chains.get(chain);
+    if (rules === undefined || rules.length === 0) return;
+    rules.length = 0;
+    this.#script.push(`-F ${chain}`);
+  }
+
   /** Empties a chain and deletes it, if it is there. */
   deleteChain(chain: string): void {
     if (!this.#chains.delete(chain)) return;
-    this.#script.push(`-F ${chain}`, `-X ${chain}`);
+    this.#script.push(`-F ${chain}`);
+    this.#leaving.add(chain);
   }
 
   /** Is there something to write? */
@@ -205,9 +255,11 @@ export class IptablesTable {
   /** Writes the changes, all or none. Throws IptablesError. */
   async commit(): Promise<void> {
     if (!this.changed) return;
-    const script = `*${this.table}\n${this.#script.join('\n')}\nCOMMIT\n`;
+    const lines = [...this.#script, ...[...this.#leaving].map((chain) => `-X ${chain}`)];
+    const script = `*${this.table}\n${lines.join('\n')}\nCOMMIT\n`;
     await run(this.#namespace, programs[this.family].restore, ['--noflush', '--wait'], script);
     this.#script.length = 0;
+    this.#leaving.clear();
   }
 
   #list(chain: string): string[] {

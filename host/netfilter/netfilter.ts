@@ -7,7 +7,9 @@ import type { NamespaceInput } from '../network/context.js';
 import type { AttributesOf, Message } from '../schema/definition.js';
 import { nfnetlinkBatch } from '../schema/netfilter/batch.js';
 import { subsystems } from '../schema/netfilter/common.js';
+import { conntrack } from '../schema/netfilter/conntrack.js';
 import { nftables } from '../schema/netfilter/nftables.js';
+import { Connections } from './connections.js';
 import { TransactionError } from './errors.js';
 import {
   type ChainReference,
@@ -17,6 +19,7 @@ import {
   type TableReference,
   Transaction,
   tableFamilies,
+  tagOf,
 } from './transaction.js';
 
 const { batchbegin, batchend } = nfnetlinkBatch.messages;
@@ -31,6 +34,8 @@ export interface Chain extends AttributesOf<typeof messages.newchain> {
 export interface Rule extends AttributesOf<typeof messages.newrule> {
   readonly family: TableFamily;
   readonly comment?: string;
+  /** As `RuleInput` has it. */
+  readonly tag?: string;
 }
 export interface SetListed extends AttributesOf<typeof messages.newset> {
   readonly family: TableFamily;
@@ -61,17 +66,20 @@ export interface NetfilterOptions {
   readonly timeout?: number | undefined;
 }
 
-/** nftables of one namespace, spoken to over nfnetlink. */
+/** nftables and tracked connections of one namespace, spoken to over nfnetlink. */
 export class Netfilter {
   readonly socket: NetlinkSocket;
+  readonly connections: Connections;
 
   private constructor(socket: NetlinkSocket) {
     this.socket = socket;
+    this.connections = new Connections(socket);
   }
 
   static openSync({ namespace, timeout }: NetfilterOptions = {}): Netfilter {
     registry().register(nftables);
     registry().register(nfnetlinkBatch);
+    registry().register(conntrack);
     const given = namespace === undefined || namespace instanceof Namespace;
     const opened = given ? namespace : Namespace.open(namespace);
     try {
@@ -191,7 +199,12 @@ export class Netfilter {
       )
       .map((rule) => {
         const comment = commentOf(rule.userdata);
-        return comment === undefined ? rule : { ...rule, comment };
+        const tag = tagOf(rule.userdata);
+        return {
+          ...rule,
+          ...(comment === undefined ? {} : { comment }),
+          ...(tag === undefined ? {} : { tag }),
+        };
       });
   }
 

@@ -1,7 +1,7 @@
 import { messageFlags } from '../codec/constants.js';
 import type { AcceptedAttributesOf, Message } from '../schema/definition.js';
 import { nftables } from '../schema/netfilter/nftables.js';
-import type { Expression } from './expressions.js';
+import type { Expression, SetOfRule } from './expressions.js';
 
 const messages = nftables.messages;
 
@@ -47,6 +47,8 @@ export interface ChainInput extends ChainReference, Commented {
 }
 
 export interface RuleInput extends ChainReference, Commented {
+  /** A second comment, which `nft list` does not show: for what a program needs to know its rules by. */
+  readonly tag?: string;
   readonly expressions: readonly Expression[];
   /** Handle of the rule to stand behind (add) or before (insert). */
   readonly position?: number | bigint;
@@ -89,26 +91,54 @@ const ADD = messageFlags.create;
 const CREATE = messageFlags.create | messageFlags.excl;
 const APPEND = messageFlags.create | messageFlags.append;
 
+/** Says that keys are in the host's byte order, which nft(8) needs to list them: libnftnl's NFTNL_UDATA_SET_KEYBYTEORDER. */
+const HOST_ORDER = Uint8Array.of(0, 4, 1, 0, 0, 0);
+
+/** All elements of a message are one attribute, whose length has 16 bits. */
+const ELEMENTS_AT_A_TIME = 500;
+
 const encoder = new TextEncoder();
 
-/** Comments as nft(8) keeps them: type 0, length, text with its NUL (libnftnl's udata). */
-export function commentData(comment: string): Uint8Array {
-  const text = encoder.encode(`${comment}\0`);
+/** Types of what is in user data. nft(8) passes over those that it does not know; libnftnl counts up from 0. */
+const COMMENT = 0;
+const TAG = 0xca;
+
+/** Texts as nft(8) keeps them: type, length, text with its NUL (libnftnl's udata). */
+function userText(type: number, content: string): Uint8Array {
+  const text = encoder.encode(`${content}\0`);
   const out = new Uint8Array(text.length + 2);
+  out[0] = type;
   out[1] = text.length;
   out.set(text, 2);
   return out;
 }
 
-function commented({ comment }: Commented): { userdata?: Uint8Array } {
-  return comment === undefined ? {} : { userdata: commentData(comment) };
+export function commentData(comment: string): Uint8Array {
+  return userText(COMMENT, comment);
+}
+
+function commented({ comment, tag }: Commented & { tag?: string }): { userdata?: Uint8Array } {
+  const parts = [
+    ...(comment === undefined ? [] : [commentData(comment)]),
+    ...(tag === undefined ? [] : [userText(TAG, tag)]),
+  ];
+  return parts.length === 0 ? {} : { userdata: Buffer.concat(parts) };
 }
 
 /** The comment in a rule's user data, if there is one. */
 export function commentOf(userdata: Uint8Array | undefined): string | undefined {
+  return userTextOf(userdata, COMMENT);
+}
+
+/** The tag in a rule's user data, if there is one. */
+export function tagOf(userdata: Uint8Array | undefined): string | undefined {
+  return userTextOf(userdata, TAG);
+}
+
+function userTextOf(userdata: Uint8Array | undefined, type: number): string | undefined {
   for (let at = 0; userdata !== undefined && at + 2 <= userdata.length; ) {
     const length = userdata[at + 1] as number;
-    if (userdata[at] === 0) return new TextDecoder().decode(userdata.subarray(at + 2, at + 1 + length));
+    if (userdata[at] === type) return new TextDecoder().decode(userdata.subarray(at + 2, at + 1 + length));
     at += 2 + length;
   }
   return undefined;
@@ -267,6 +297,35 @@ export class Transaction {
       `add set ${input.family} ${table} ${set}`,
     );
   }
+  /**
+   * Adds a set or map for one rule only, which has to be added behind it and goes with it. Returns what that rule's
+   * `lookup` needs.
+   */
+  addAnonymousSet(
+    input: TableReference &
+      Pick<SetInput, 'keyLength' | 'keyType' | 'data'> & {
+        readonly interval?: boolean;
+        readonly hostOrder?: boolean;
+      },
+    elements: readonly ElementInput[],
+  ): SetOfRule {
+    const { interval = false, hostOrder = false, ...rest } = input;
+    const id = this.operations.length + 1;
+    const flags = ['anonymous', 'constant', ...(interval ? (['interval'] as const) : [])] as const;
+    const reference = { ...rest, set: '__set%d' };
+    this.addSet({ ...reference, flags, ...(hostOrder ? { attributes: { userdata: HOST_ORDER } } : {}) });
+    for (let at = 0; at < elements.length; at += ELEMENTS_AT_A_TIME) {
+      this.#elements(
+        messages.newsetelem,
+        ADD,
+        reference,
+        elements.slice(at, at + ELEMENTS_AT_A_TIME),
+        'add',
+        id,
+      );
+    }
+    return { set: reference.set, id };
+  }
   /** Deletes a set that no rule uses. */
   deleteSet(input: SetReference): this {
     const { table, set } = input;
@@ -292,6 +351,7 @@ export class Transaction {
     input: SetReference,
     elements: readonly ElementInput[],
     verb: string,
+    setId?: number,
   ): this {
     const { table, set } = input;
     const elem = elements.map(({ key, intervalEnd, data, timeout }) => ({
@@ -306,7 +366,7 @@ export class Transaction {
       message,
       flags,
       input,
-      { table, set, elements: { elem } },
+      { table, set, elements: { elem }, ...(setId === undefined ? {} : { setId }) },
       `${verb} element ${input.family} ${table} ${set}`,
     );
   }

@@ -302,7 +302,8 @@ export class Routes extends Table<Route, RouteFilter, typeof newroute> {
             family: familyOf(dst),
             dstLen: dst.length * 8,
             ...(from === undefined ? {} : { srcLen: from.length * 8 }),
-            flags: ['lookup-table'],
+            // IPv6 tells the table anyway, and refuses the flag
+            ...(familyOf(dst) === families.inet ? { flags: ['lookup-table'] } : {}),
           },
           { dst, src: from, mark: options.mark },
         ),

@@ -13,6 +13,7 @@ const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
   ipvlan: async () => (await import('./main/ipvlan/ipvlan.js')).ipvlan,
   loopback: async () => (await import('./main/loopback.js')).loopback,
   macvlan: async () => (await import('./main/macvlan/macvlan.js')).macvlan,
+  portmap: async () => (await import('./meta/portmap/portmap.js')).portmap,
   ptp: async () => (await import('./main/ptp/ptp.js')).ptp,
   sbr: async () => (await import('./meta/sbr/sbr.js')).sbr,
   static: async () => (await import('./ipam/static.js')).staticAddresses,

@@ -131,6 +131,7 @@ test('routes', async (t) => {
     { gateway: '10.62.0.9', priority: 5, metrics: { mtu: 1300 }, scope: 'universe', type: 'unicast' },
   );
   t.equal((await net.routes.get('10.1.2.3')).gateway, '10.62.0.9');
+  t.equal((await net.routes.get('2001:db8::7')).gateway, 'fd00::2');
   const columns = await net.routes.columns(['dst', 'dstLen', 'gateway', 'priority'], {
     table: 254,
     family: 'inet',

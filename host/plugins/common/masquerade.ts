@@ -163,16 +163,16 @@ async function removeIptables(side: Side, owner: Masqueraded, others: ReadonlySe
   }
 }
 
-/** Can a chain be there? Asks the kernel, which is quicker than starting iptables to find out. */
+/** Can one of these chains be there? Asks the kernel, which is quicker than starting iptables to find out. */
 export async function mayHaveChain(
   side: Side,
   family: IptablesFamily,
   tableName: string,
-  chain: string,
+  ...wanted: readonly string[]
 ): Promise<boolean> {
   if (!iptablesInstalled(family)) return false;
   const chains = await side.netfilter.chains({ family, table: tableName });
-  return chains.some(({ name }) => name === chain) || legacyTables(family).includes(tableName);
+  return chains.some(({ name }) => wanted.includes(name ?? '')) || legacyTables(family).includes(tableName);
 }
 
 /**
