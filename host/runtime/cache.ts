@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { array, object, optional, record, string } from '../cni/config.js';
 import { errnoMeaning } from '../codec/errno.js';
@@ -20,6 +20,8 @@ export interface CachedAttachment {
   readonly config: string;
   readonly attachment: Attachment;
   readonly result: Readonly<Json> | undefined;
+  /** When it was written, ms since 1970. */
+  readonly time: number;
 }
 
 const shape = object({
@@ -92,8 +94,10 @@ export class ResultCache {
   read(network: string, attachment: Attachment): CachedAttachment | undefined {
     const path = this.#path(network, attachment);
     let json: unknown;
+    let time: number;
     try {
       json = JSON.parse(readFileSync(path, 'utf8'));
+      time = writtenAt(path);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
       throw failure(`cannot read the cached result ${path}`, error);
@@ -101,8 +105,8 @@ export class ResultCache {
     try {
       const given = record.read(json, '');
       // files of before libcni 0.8 are the result and nothing else
-      if (given.kind === undefined) return { network, config: '', attachment, result: given };
-      return entryOf(given);
+      if (given.kind === undefined) return { network, config: '', attachment, result: given, time };
+      return entryOf(given, time);
     } catch (error) {
       throw failure(`cannot read the cached result ${path}`, error);
     }
@@ -127,7 +131,8 @@ export class ResultCache {
     return names.flatMap((name) => {
       if (containerId !== undefined && !name.includes(`-${containerId}-`)) return [];
       try {
-        const entry = entryOf(JSON.parse(readFileSync(join(directory, name), 'utf8')));
+        const path = join(directory, name);
+        const entry = entryOf(JSON.parse(readFileSync(path, 'utf8')), writtenAt(path));
         const whole = entry.network !== '' && entry.attachment.ifname !== '';
         return whole && (containerId === undefined || entry.attachment.containerId === containerId)
           ? [entry]
@@ -139,7 +144,11 @@ export class ResultCache {
   }
 }
 
-function entryOf(json: unknown): CachedAttachment {
+function writtenAt(path: string): number {
+  return Math.floor(statSync(path).mtimeMs);
+}
+
+function entryOf(json: unknown, time: number): CachedAttachment {
   const entry = shape.read(json, '');
   if (entry.kind !== KIND) {
     throw new RuntimeError('ERR_CACHE', `read cached attachment has wrong kind: ${entry.kind}`);
@@ -155,5 +164,6 @@ function entryOf(json: unknown): CachedAttachment {
       capabilities: entry.capabilityArgs,
     },
     result: entry.result,
+    time,
   };
 }

@@ -165,7 +165,8 @@ export class Runtime {
 
   /**
    * Deletes every cached attachment of the network that is not valid, then has the plugins remove what belongs to none
-   * of the valid ones. Without a list no attachment is valid, and plugins are given none. Throws RuntimeError `ERR_GC`
+   * of the valid ones. What is added while it runs is left alone: docs/gc.md. Without a list no attachment is valid, and
+   * plugins are given none. Throws RuntimeError `ERR_GC`
    * with all that went wrong.
    */
   async gcNetworkList(
@@ -174,6 +175,7 @@ export class Runtime {
     { signal }: CallOptions = {},
   ): Promise<void> {
     if (list.disableGC) return;
+    const listedAt = Date.now();
     const failures: Error[] = [];
     const attempt = async (what: string, work: () => Promise<unknown>): Promise<void> => {
       try {
@@ -182,7 +184,9 @@ export class Runtime {
         failures.push(new Error(`${what}: ${(error as Error).message}`, { cause: error }));
       }
     };
-    for (const { network, attachment } of this.cache.list()) {
+    for (const { network, attachment, time } of this.cache.list()) {
+      // added since: the caller cannot know
+      if (time > listedAt) continue;
       const { containerId, ifname } = attachment;
       const isValid = valid?.some((one) => one.containerID === containerId && one.ifname === ifname);
       if (network !== list.name || isValid) continue;
@@ -192,7 +196,13 @@ export class Runtime {
     }
     if (atLeast(list.cniVersion, '1.1.0')) {
       const extra =
-        valid === undefined ? {} : { 'cni.dev/valid-attachments': valid, 'cni.dev/attachments': valid };
+        valid === undefined
+          ? {}
+          : {
+              'cni.dev/valid-attachments': valid,
+              'cni.dev/attachments': valid,
+              'netloom/listed-at': listedAt,
+            };
       for (const plugin of list.plugins) {
         await attempt(`failed to GC plugin ${plugin.type}`, () =>
           this.#call(list, plugin, 'GC', { extra, signal }, false),

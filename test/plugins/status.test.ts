@@ -153,6 +153,9 @@ test('the daemon of dhcp', { timeout: 60_000 }, async (t) => {
   while (!existsSync(socket) && daemon.exitCode === null) await sleep(20);
   const config = { type: 'dhcp', ipam: { type: 'dhcp', daemonSocketPath: socket } };
   eachCase(t, host, [{ title: 'a daemon that answers', config, withoutAdd: true }]);
+  const gc = { cniVersion: '1.1.0', name: 'net', ...config, 'cni.dev/valid-attachments': [] };
+  const collected = run(host, 'GC', gc, host.container());
+  t.equal(collected.status, 0, `it understands GC: ${collected.text}`);
   daemon.kill('SIGKILL');
   await new Promise((resolve) => daemon.once('close', resolve));
   eachCase(t, host, [
