@@ -15,6 +15,31 @@ const directory = join(root, 'dist/plugins');
 const opening = '(function (exports, require, module, __filename, __dirname) {';
 const closing = '\n})';
 
+/** Modules of Node that take milliseconds to load, and that most calls of a plugin can do without. */
+const late = ['node:child_process', 'node:crypto'];
+
+/** Functions of theirs load the module when they are called; what is not used falls out of the bundle. */
+const loadedLate = {
+  name: 'loaded late',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:/ }, ({ path, namespace }) =>
+      late.includes(path) && namespace !== 'late' ? { path, namespace: 'late', sideEffects: false } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: 'late' }, ({ path }) => {
+      const functions = Object.entries(process.getBuiltinModule(path))
+        .filter(([name, value]) => typeof value === 'function' && /^[a-z]/.test(name))
+        .map(([name]) => `export const ${name} = (...args) => require('${path}').${name}(...args);`);
+      return { contents: functions.join('\n'), loader: 'js' };
+    });
+  },
+};
+
+/** In the place of the global of that name, with which Node loads all of its measuring. */
+const clock = `export const performance = {
+  now: () => Number(process.hrtime.bigint()) / 1e6,
+  get timeOrigin() { return Date.now() - process.uptime() * 1000; },
+};`;
+
 /** Starts the bundle; another version of Node rejects the compiled code, and then compiles it itself. */
 function launcher(bundle) {
   return `'use strict';
@@ -52,6 +77,9 @@ function replace(name, content) {
 /** Bundles a compiled entry, given relative to the root. */
 export async function bundlePlugins(entry) {
   const { build } = await import(pathToFileURL(join(root, 'node_modules/esbuild/lib/main.js')).href);
+  mkdirSync(directory, { recursive: true });
+  const clockFile = join(directory, `clock.${process.pid}.js`);
+  writeFileSync(clockFile, clock);
   const { outputFiles } = await build({
     absWorkingDir: root,
     entryPoints: [entry],
@@ -66,13 +94,15 @@ export async function bundlePlugins(entry) {
     // loaded only where firewalld runs, and then from node_modules
     external: ['dbus-next'],
     supported: { 'dynamic-import': false },
+    plugins: [loadedLate],
+    inject: [clockFile],
     define: { 'import.meta.url': 'netloomUrl' },
     banner: { js: "const netloomUrl = require('node:url').pathToFileURL(__filename).href;" },
   });
   const source = `${opening}${outputFiles[0].text}${closing}`;
   // V8 knows a source by its length only, so the name must tell one from another
   const bundle = `bundle-${createHash('sha256').update(source).digest('hex').slice(0, 16)}`;
-  mkdirSync(directory, { recursive: true });
+  rmSync(clockFile);
   replace('package.json', '{ "type": "commonjs" }\n');
   replace(`${bundle}.js`, source);
   replace(`${bundle}.cache`, compiled(source, join(directory, `${bundle}.js`)));
