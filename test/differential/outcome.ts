@@ -53,5 +53,5 @@ function owner(
   const place = sandbox === '' ? 'host' : (places[sandbox] ?? '').replace('NETNS of ', '');
   const link = pictures[place]?.links.find(({ ifname }) => ifname === told.name);
   if (link?.address === told.mac) return 'its own';
-  return link === undefined ? `of no link: ${told.mac}` : `not its own: ${told.mac}`;
+  return link === undefined ? 'of no link' : 'not its own';
 }

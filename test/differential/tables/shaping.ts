@@ -187,7 +187,7 @@ export const tuning: Table = {
       id: 'a sysctl that is not of the network',
       ...withPair,
       plugins: tune({ sysctl: { 'kernel.shmmax': '500' } }),
-      fails: /invalid net sysctl key: "kernel\/shmmax"/,
+      fails: /invalid net sysctl key: "kernel[./]shmmax"/,
     },
     {
       id: 'a sysctl that is not there',

@@ -1,0 +1,113 @@
+import type { Difference } from '../difference.js';
+import { onlyOursWorks } from './predicates.js';
+
+/** Differences of plugins that stand behind others in a list. */
+export const chained: readonly Difference[] = [
+  {
+    id: 'isolation-comments',
+    plugin: 'firewall',
+    what: 'Comments of the isolation’s rules name both policies, `same-bridge|isolated`; Debian’s version knows only the one',
+    reason: 'As later versions of the reference do; the rules are shared by both policies',
+    shownBy: ['firewall/same bridge only@1.0.0'],
+    until: '1.9.1',
+    is: ({ key, ours = '', reference = '' }) =>
+      / iptables ip6? filter /.test(key) &&
+      ours.replaceAll('same-bridge|isolated', 'same-bridge') === reference,
+  },
+  {
+    id: 'sbr-tables-emptied',
+    plugin: 'sbr',
+    what: 'DEL empties the tables that ADD filled. In the reference their routes stay until the interface goes',
+    reason: 'The next ADD takes a table that is empty; a table with leftovers counts as taken',
+    shownBy: ['sbr/a gateway@1.0.0'],
+    is: ({ phase, key, ours }) =>
+      phase.startsWith('DEL') && /^pod route .* table 10\d /.test(key) && ours === undefined,
+  },
+  {
+    id: 'sbr-delete-idempotent',
+    plugin: 'sbr',
+    what: 'DEL works when interface or namespace are gone, finds the rules by the addresses of the result, and works twice',
+    reason: 'Runtimes repeat DEL until it works',
+    shownBy: ['sbr/DEL without CNI_NETNS@1.0.0', 'sbr/DEL without interface@1.0.0'],
+    is: ({ phase, key, ours, reference }) =>
+      phase === 'DEL' &&
+      (onlyOursWorks(/^DEL sbr/, key, ours, reference) || (/^pod rule /.test(key) && ours === undefined)),
+  },
+  {
+    id: 'shaped-link-layer',
+    plugin: 'bandwidth',
+    what: 'The link layer of rates is called ethernet; in the reference it is unspecified',
+    reason: 'As tc(8) does; the kernel counts alike',
+    shownBy: ['bandwidth/ingress@1.0.0'],
+    is: ({ key, ours = '', reference }) =>
+      /^host qdisc /.test(key) &&
+      ours.replace('"linklayer":"ethernet"', '"linklayer":"unspec"') === reference,
+  },
+  {
+    id: 'one-redirection',
+    plugin: 'bandwidth',
+    what: 'The filter has one action that redirects; that of the reference has a second one',
+    reason: 'The second one is never reached',
+    shownBy: ['bandwidth/egress@1.0.0'],
+    is: ({ key, ours = '', reference = '' }) =>
+      /^host filters /.test(key) &&
+      ours.split('mirred').length === 2 &&
+      reference.split('mirred').length === 3,
+  },
+  {
+    id: 'ifb-alias',
+    plugin: 'bandwidth',
+    what: 'The ifb has an alias that says whose it is',
+    reason: 'GC has to know; the name is only a hash',
+    shownBy: ['bandwidth/egress@1.0.0'],
+    is: ({ key, ours, reference }) =>
+      /^host link bwp\S+ ifalias$/.test(key) && ours !== undefined && reference === undefined,
+  },
+  {
+    id: 'check-without-limits',
+    plugin: 'bandwidth',
+    what: 'CHECK works where nothing is limited',
+    reason: 'Debian’s version panics',
+    shownBy: ['bandwidth/no limits@1.0.0'],
+    until: '1.9.1',
+    is: ({ key }, { id }) => /^CHECK /.test(key) && id.startsWith('bandwidth/no limits'),
+  },
+  {
+    id: 'tuning-record',
+    plugin: 'tuning',
+    what: 'The record of what was there before has sysctls, network, namespace and index too, and goes when the namespace is gone. Its folder can be entered (0700 for 0600)',
+    reason:
+      'DEL restores sysctls; GC knows whose record it is; a namespace or interface of the same name is not taken for the one that was changed',
+    shownBy: ['tuning/sysctls@1.0.0', 'tuning/mac@1.0.0', 'tuning/namespace gone before DEL@1.0.0'],
+    is: ({ key }) => /^files tuning/.test(key),
+  },
+  {
+    id: 'tuning-restores-sysctls',
+    plugin: 'tuning',
+    what: 'DEL sets sysctls back',
+    reason: 'Asked for by users (containernetworking/plugins#493); a namespace may outlive its attachment',
+    shownBy: [],
+    is: ({ phase, key }) => phase.startsWith('DEL') && /^pod sysctl /.test(key),
+  },
+  {
+    id: 'tuning-checks-ifname',
+    plugin: 'tuning',
+    what: 'CHECK knows `IFNAME` in names of sysctls',
+    reason: 'Debian’s version looks for an interface of that name',
+    shownBy: ['tuning/sysctls with slashes@1.0.0'],
+    until: '1.9.1',
+    is: ({ key, ours, reference = '' }) =>
+      /^CHECK .* status$/.test(key) && ours === '0' && reference.includes('/IFNAME/'),
+  },
+  {
+    id: 'tuning-blanks',
+    plugin: 'tuning',
+    what: 'CHECK takes blanks and tabs in values of sysctls for the same',
+    reason: 'A value with a blank never equals what the kernel says',
+    shownBy: ['tuning/sysctls of args@1.0.0'],
+    is: ({ key, ours, reference = '' }) =>
+      /^CHECK .* status$/.test(key) &&
+      ours === '0' &&
+      reference.includes('ip_local_port_range is 4096 61000'),
+  },
+];
