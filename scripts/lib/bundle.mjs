@@ -23,7 +23,9 @@ const loadedLate = {
   name: 'loaded late',
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /^node:/ }, ({ path, namespace }) =>
-      late.includes(path) && namespace !== 'late' ? { path, namespace: 'late', sideEffects: false } : undefined,
+      late.includes(path) && namespace !== 'late'
+        ? { path, namespace: 'late', sideEffects: false }
+        : undefined,
     );
     onLoad({ filter: /.*/, namespace: 'late' }, ({ path }) => {
       const functions = Object.entries(process.getBuiltinModule(path))
