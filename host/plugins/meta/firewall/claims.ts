@@ -2,7 +2,7 @@ import type { GcRequest, Side } from '../../../cni/plugin.js';
 import * as x from '../../../netfilter/expressions.js';
 import type { Rule } from '../../../netfilter/netfilter.js';
 import { garbageOf } from '../../common/garbage.js';
-import { hash } from '../../common/names.js';
+import { attachmentMark, networkMark } from '../../common/names.js';
 import { isIpv6, type Owner } from './backend.js';
 
 /*
@@ -16,10 +16,6 @@ const table = { family: 'inet', table: 'cni_firewall_claims' } as const;
 const claims = { ...table, chain: 'addresses' } as const;
 const IPV4 = 2;
 const IPV6 = 10;
-
-function instance({ name, containerId, ifname }: Owner): string {
-  return `${hash(name, 16)}-${hash(`${ifname}:${containerId}`, 16)}`;
-}
 
 function ownerOf({ comment }: Rule): string | undefined {
   return comment?.split(',')[0];
@@ -37,11 +33,12 @@ export async function claim({ netfilter }: Side, owner: Owner, addresses: readon
       .addTable({ ...table, comment: 'Whose addresses the rules of the CNI plugin firewall are for' })
       .addChain(claims);
     for (const rule of rules) {
-      if (ownerOf(rule) === instance(owner)) transaction.deleteRule({ ...claims, handle: rule.handle ?? 0 });
+      if (ownerOf(rule) === attachmentMark(owner))
+        transaction.deleteRule({ ...claims, handle: rule.handle ?? 0 });
     }
     for (const address of addresses) {
       const expressions = [...x.nfproto(isIpv6(address) ? IPV6 : IPV4), ...x.source(address)];
-      transaction.addRule({ ...claims, expressions, comment: `${instance(owner)}, addr: ${address}` });
+      transaction.addRule({ ...claims, expressions, comment: `${attachmentMark(owner)}, addr: ${address}` });
     }
   });
 }
@@ -68,12 +65,12 @@ export async function releaseClaims(
   remove: (addresses: readonly string[]) => Promise<void>,
 ): Promise<void> {
   const rules = await host.netfilter.rules(claims);
-  const isOwn = (rule: Rule): boolean => ownerOf(rule) === instance(owner);
+  const isOwn = (rule: Rule): boolean => ownerOf(rule) === attachmentMark(owner);
   const own = rules.filter(isOwn);
   const others = new Set(rules.filter((rule) => !isOwn(rule)).map(addressOf));
   const addresses = new Set([...known, ...own.map(addressOf)]);
   await remove([...addresses].filter((address) => !others.has(address)));
-  if (own.length > 0) await forget(host, new Set([instance(owner)]));
+  if (own.length > 0) await forget(host, new Set([attachmentMark(owner)]));
 }
 
 /** GC: has `remove` take away the rules for addresses that only attachments have that are not valid any more. */
@@ -82,13 +79,13 @@ export async function collectClaims(
   remove: (addresses: readonly string[]) => Promise<void>,
 ): Promise<void> {
   const { host, name } = gc;
-  const prefix = `${hash(name, 16)}-`;
+  const prefix = networkMark(name);
   const rules = await host.netfilter.rules(claims);
   const stale = await garbageOf(
     gc,
     () => rules.filter((rule) => rule.comment?.startsWith(prefix)),
     ownerOf,
-    ({ containerID: containerId, ifname }) => instance({ name, containerId, ifname }),
+    ({ containerID: containerId, ifname }) => attachmentMark({ name, containerId, ifname }),
   );
   if (stale.length === 0) return;
   const others = new Set(rules.filter((rule) => !stale.includes(rule)).map(addressOf));

@@ -4,8 +4,8 @@ import type { Netfilter, Rule } from '../../../netfilter/netfilter.js';
 import { requireRules } from '../../common/capability.js';
 import { wrong } from '../../common/check.js';
 import { garbageOf } from '../../common/garbage.js';
-import { hash } from '../../common/names.js';
-import { type Backend, type Ingress, isIpv6, type Owner } from './backend.js';
+import { attachmentComment, attachmentMark, networkMark } from '../../common/names.js';
+import { type Backend, type Ingress, isIpv6 } from './backend.js';
 
 /*
  *   table inet cni_firewall
@@ -24,17 +24,6 @@ const attachments = { ...table, chain: 'attachments' } as const;
 
 const FILTER = 0;
 const COMMENT_LENGTH = 128;
-
-function instance({ name, containerId, ifname }: Owner): string {
-  return `${hash(name, 16)}-${hash(`${ifname}:${containerId}`, 16)}`;
-}
-
-function comment(owner: Owner): string {
-  const { name, containerId, ifname } = owner;
-  return `${instance(owner)}, net: ${name}, if: ${ifname}, id: ${containerId}`
-    .replaceAll('"', '')
-    .slice(0, COMMENT_LENGTH);
-}
 
 const IPV4 = 2;
 const IPV6 = 10;
@@ -89,7 +78,7 @@ function isolationRules({ policy, bridge }: Ingress): { comment: string; express
 /** Rules in a table of our own. */
 export const nftablesBackend: Backend = {
   async add({ netfilter }, { owner, addresses, ingress }) {
-    const prefix = instance(owner);
+    const prefix = attachmentMark(owner);
     await netfilter.update(async (transaction) => {
       const rules = await netfilter.rules(table);
       transaction
@@ -110,7 +99,11 @@ export const nftablesBackend: Backend = {
       }
       for (const address of addresses) {
         for (const expressions of rulesOf(address)) {
-          transaction.addRule({ ...attachments, expressions, comment: comment(owner) });
+          transaction.addRule({
+            ...attachments,
+            expressions,
+            comment: attachmentComment(owner, COMMENT_LENGTH),
+          });
         }
       }
       if (ingress === undefined) return;
@@ -123,7 +116,7 @@ export const nftablesBackend: Backend = {
   },
 
   async remove({ netfilter }, { owner }) {
-    const prefix = instance(owner);
+    const prefix = attachmentMark(owner);
     await removeWhere(netfilter, async (rules) => rules.filter((rule) => rule.comment?.startsWith(prefix)));
   },
 
@@ -139,10 +132,12 @@ export const nftablesBackend: Backend = {
 
   async check({ netfilter }, { owner, addresses, ingress }) {
     const rules = await netfilter.rules(table);
-    const own = rules.filter((rule) => rule.chain === attachments.chain && rule.comment === comment(owner));
+    const own = rules.filter(
+      (rule) => rule.chain === attachments.chain && rule.comment === attachmentComment(owner, COMMENT_LENGTH),
+    );
     if (own.length < addresses.length * 2) {
       throw wrong(
-        `expected ${addresses.length * 2} rules of ${comment(owner)} in table inet cni_firewall, found ${own.length}`,
+        `expected ${addresses.length * 2} rules of ${attachmentComment(owner, COMMENT_LENGTH)} in table inet cni_firewall, found ${own.length}`,
       );
     }
     for (const rule of ingress === undefined ? [] : isolationRules(ingress)) {
@@ -154,13 +149,13 @@ export const nftablesBackend: Backend = {
 
   async collect(gc) {
     const { host, name } = gc;
-    const prefix = `${hash(name, 16)}-`;
+    const prefix = networkMark(name);
     await removeWhere(host.netfilter, (rules) =>
       garbageOf(
         gc,
         () => rules.filter((rule) => rule.comment?.startsWith(prefix)),
         (rule) => rule.comment?.split(',')[0],
-        ({ containerID: containerId, ifname }) => instance({ name, containerId, ifname }),
+        ({ containerID: containerId, ifname }) => attachmentMark({ name, containerId, ifname }),
       ),
     );
   },

@@ -230,19 +230,23 @@ export const iptablesBackend: Backend = {
     }
   },
 
-  async collect(host, network, valid) {
-    const known = new Set(
-      valid.map(({ containerID }) => chainOf(CHAIN_PREFIX, { name: network, containerId: containerID })),
-    );
-    const mark = `--comment "dnat name: \\"${network}\\" id: `;
+  async collect(gc) {
+    const { host, name } = gc;
+    const mark = `--comment "dnat name: \\"${name}\\" id: `;
     for (const family of families) {
       if (!(await mayHaveChain(host, family, 'nat', DNAT))) continue;
       await update(host, family, (nat) => {
-        const stale = nat
+        const present = nat
           .rules(DNAT)
           .filter((rule) => rule.includes(mark))
-          .map((rule) => / -j (CNI-DN-[0-9a-f]+)$/.exec(rule)?.[1])
-          .filter((chain) => chain !== undefined && !known.has(chain));
+          .map((rule) => / -j (CNI-DN-[0-9a-f]+)$/.exec(rule)?.[1]);
+        // asked only now: what an ADD has made by then, it was noted before
+        const known = new Set(
+          gc.validAttachments.map(({ containerID: containerId }) =>
+            chainOf(CHAIN_PREFIX, { name, containerId }),
+          ),
+        );
+        const stale = present.filter((chain) => chain !== undefined && !known.has(chain));
         for (const chain of new Set(stale)) dropChain(nat, DNAT, chain as string);
         if (nat.changed) dropUnused(nat);
       });

@@ -1,6 +1,5 @@
-import type { Side, ValidAttachment } from '../../../cni/plugin.js';
+import type { GcRequest, Side } from '../../../cni/plugin.js';
 import type { Cidr } from '../../common/address.js';
-import { hash } from '../../common/names.js';
 
 /** Whose ports these are. */
 export interface Owner {
@@ -73,17 +72,7 @@ export interface Backend {
   /** Throws CniError 999 when something is missing. */
   check(host: Side, published: Published): Promise<void>;
   /** Removes what attachments of the network left that are not valid any more. */
-  collect(host: Side, network: string, valid: readonly ValidAttachment[]): Promise<void>;
+  collect(gc: Pick<GcRequest<unknown>, 'host' | 'name' | 'validAttachments'>): Promise<void>;
   /** Why it cannot be used at present; undefined when it can. */
   trouble(host: Side): Promise<string | undefined>;
-}
-
-/** The network's part of an instance. */
-export function networkHash(name: string): string {
-  return hash(name, 16);
-}
-
-/** Tells attachments apart: hashes of the network, and of interface and container. */
-export function instance({ name, containerId, ifname }: Owner): string {
-  return `${networkHash(name)}-${hash(`${ifname}:${containerId}`, 16)}`;
 }

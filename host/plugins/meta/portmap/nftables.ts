@@ -5,16 +5,10 @@ import type { Match } from '../../../netfilter/matches.js';
 import type { Rule } from '../../../netfilter/netfilter.js';
 import { Transaction } from '../../../netfilter/transaction.js';
 import { wrong } from '../../common/check.js';
+import { garbageOf } from '../../common/garbage.js';
 import { failed } from '../../common/interface.js';
-import {
-  type Backend,
-  type Family,
-  families,
-  instance,
-  type Leaving,
-  networkHash,
-  type Published,
-} from './mapping.js';
+import { attachmentMark, networkMark } from '../../common/names.js';
+import { type Backend, type Family, families, type Leaving, type Published } from './mapping.js';
 import { conditionsOf, type Draft, draftsOf, legacyDrafts } from './nftables-drafts.js';
 import {
   commentOf,
@@ -104,7 +98,7 @@ function isExactly(present: readonly Rule[], wanted: readonly x.Expression[][]):
 
 /** The rules of an attachment among those of a table. */
 async function leavingRules(rules: readonly Rule[], { owner, own, others }: Leaving): Promise<Rule[]> {
-  const tag = instance(owner);
+  const tag = attachmentMark(owner);
   const comment = commentOf(owner);
   const gone: Rule[] = [];
   for (const rule of rules) {
@@ -142,7 +136,7 @@ function checkRules(
   condition: Match | undefined,
 ): void {
   const { owner } = published;
-  const own = rules.filter(({ tag }) => tag === instance(owner));
+  const own = rules.filter(({ tag }) => tag === attachmentMark(owner));
   const legacy = rules.filter((rule) => isLegacy(rule) && rule.comment === commentOf(owner));
   const [drafts, candidates] =
     own.length > 0
@@ -179,7 +173,7 @@ export const nftablesBackend: Backend = {
   async add({ netfilter }, published, before) {
     const { owner, targets, snat } = published;
     const conditions = conditionsOf(published);
-    const ownership = { comment: commentOf(owner), tag: instance(owner) };
+    const ownership = { comment: commentOf(owner), tag: attachmentMark(owner) };
     try {
       await netfilter.update(async (transaction) => {
         for (const family of families) {
@@ -225,15 +219,19 @@ export const nftablesBackend: Backend = {
     }
   },
 
-  async collect({ netfilter }, network, valid) {
-    const prefix = `${networkHash(network)}-`;
-    const known = new Set(
-      valid.map(({ containerID, ifname }) => instance({ name: network, containerId: containerID, ifname })),
-    );
+  async collect(gc) {
+    const { host, name } = gc;
+    const { netfilter } = host;
+    const network = networkMark(name);
     await netfilter.update(async (transaction) => {
       for (const family of families) {
         const rules = await netfilter.rules(tableOf(family));
-        const gone = rules.filter(({ tag }) => tag?.startsWith(prefix) === true && !known.has(tag));
+        const gone = await garbageOf(
+          gc,
+          () => rules.filter(({ tag }) => tag?.startsWith(network)),
+          ({ tag }) => tag,
+          ({ containerID: containerId, ifname }) => attachmentMark({ name, containerId, ifname }),
+        );
         deleteRules(transaction, family, rules, gone);
       }
     });

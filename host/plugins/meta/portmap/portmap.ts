@@ -170,11 +170,10 @@ async function check(request: Request): Promise<void> {
   }
 }
 
-async function gc({ host, name, validAttachments }: GcRequest<PortmapConfig>): Promise<void> {
+async function gc(request: GcRequest<PortmapConfig>): Promise<void> {
   await everyStep(
-    ...names.map((backend) => async () => {
-      if ((await backends[backend].trouble(host)) === undefined)
-        await backends[backend].collect(host, name, validAttachments);
+    ...names.map((name) => async () => {
+      if ((await backends[name].trouble(request.host)) === undefined) await backends[name].collect(request);
     }),
   );
 }
