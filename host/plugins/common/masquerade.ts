@@ -134,15 +134,15 @@ async function setUpIptables({ namespace }: Side, owner: Masqueraded, ips: reado
   for (const family of ['ip', 'ip6'] as const) {
     const own = ips.filter((ip) => familyOf(ip) === (family === 'ip' ? IPV4 : IPV6));
     if (own.length === 0) continue;
-    const nat = await IptablesTable.load(namespace, family, 'nat');
-    nat.ensureChain(chain);
-    for (const ip of own) {
-      nat.ensure(chain, `-d ${formatCidr(networkOf(ip))} ${match} -j ACCEPT`);
-      nat.ensure(chain, `! -d ${multicast[family]} ${match} -j MASQUERADE`);
-      const host = `${formatAddress(ip.address)}/${ip.address.bits}`;
-      nat.ensure(POSTROUTING, `-s ${host} ${match} -j ${chain}`);
-    }
-    await nat.commit();
+    await IptablesTable.update(namespace, family, 'nat', (nat) => {
+      nat.ensureChain(chain);
+      for (const ip of own) {
+        nat.ensure(chain, `-d ${formatCidr(networkOf(ip))} ${match} -j ACCEPT`);
+        nat.ensure(chain, `! -d ${multicast[family]} ${match} -j MASQUERADE`);
+        const host = `${formatAddress(ip.address)}/${ip.address.bits}`;
+        nat.ensure(POSTROUTING, `-s ${host} ${match} -j ${chain}`);
+      }
+    });
   }
 }
 
@@ -153,13 +153,13 @@ async function removeIptables(side: Side, owner: Masqueraded, others: ReadonlySe
   const match = iptablesComment(owner);
   for (const family of ['ip', 'ip6'] as const) {
     if (!(await mayHaveChain(side, family, 'nat', chain))) continue;
-    const nat = await IptablesTable.load(side.namespace, family, 'nat');
-    nat.deleteWhere(POSTROUTING, (rule) => {
-      const source = /^-s ([^/ ]+)/.exec(rule)?.[1] ?? '';
-      return rule.endsWith(jump) && rule.includes(match) && !others.has(source);
+    await IptablesTable.update(side.namespace, family, 'nat', (nat) => {
+      nat.deleteWhere(POSTROUTING, (rule) => {
+        const source = /^-s ([^/ ]+)/.exec(rule)?.[1] ?? '';
+        return rule.endsWith(jump) && rule.includes(match) && !others.has(source);
+      });
+      if (!nat.rules(POSTROUTING).some((rule) => rule.endsWith(jump))) nat.deleteChain(chain);
     });
-    if (!nat.rules(POSTROUTING).some((rule) => rule.endsWith(jump))) nat.deleteChain(chain);
-    await nat.commit();
   }
 }
 
@@ -245,19 +245,19 @@ async function collectIptables(
   if (!iptablesInstalled(family)) return;
   const chains = await host.netfilter.chains({ family, table: 'nat' });
   if (chains.length === 0 && !legacyTables(family).includes('nat')) return;
-  const nat = await IptablesTable.load(host.namespace, family, 'nat');
   const mark = `--comment "name: \\"${name}\\" id: `;
   const chainOf = (rule: string): string | undefined => / -j (CNI-[0-9a-f]{24})$/.exec(rule)?.[1];
-  const gone = await garbageOf(
-    gc,
-    () => nat.rules(POSTROUTING).filter((rule) => rule.includes(mark)),
-    chainOf,
-    ({ containerID }) => chainName(name, containerID),
-  );
-  for (const rule of gone) nat.delete(POSTROUTING, rule);
-  for (const chain of new Set(gone.map(chainOf))) {
-    const isUsed = nat.rules(POSTROUTING).some((other) => chainOf(other) === chain);
-    if (chain !== undefined && !isUsed) nat.deleteChain(chain);
-  }
-  await nat.commit();
+  await IptablesTable.update(host.namespace, family, 'nat', async (nat) => {
+    const gone = await garbageOf(
+      gc,
+      () => nat.rules(POSTROUTING).filter((rule) => rule.includes(mark)),
+      chainOf,
+      ({ containerID }) => chainName(name, containerID),
+    );
+    for (const rule of gone) nat.delete(POSTROUTING, rule);
+    for (const chain of new Set(gone.map(chainOf))) {
+      const isUsed = nat.rules(POSTROUTING).some((other) => chainOf(other) === chain);
+      if (chain !== undefined && !isUsed) nat.deleteChain(chain);
+    }
+  });
 }

@@ -37,9 +37,7 @@ async function eachFamily(
   for (const family of ['ip', 'ip6'] as const) {
     const own = ofFamily(family, addresses);
     if (own.length === 0) continue;
-    const filter = await IptablesTable.load(namespace, family, 'filter');
-    work(filter, own);
-    await filter.commit();
+    await IptablesTable.update(namespace, family, 'filter', (filter) => work(filter, own));
   }
 }
 
@@ -82,12 +80,12 @@ export const iptablesBackend: Backend = {
     for (const family of ['ip', 'ip6'] as const) {
       const own = ofFamily(family, wanted.addresses);
       if (own.length === 0 || !iptablesInstalled(family)) continue;
-      const filter = await IptablesTable.load(host.namespace, family, 'filter');
-      for (const address of own) {
-        filter.delete(CNI_FORWARD, replies(address));
-        filter.delete(CNI_FORWARD, outgoing(address));
-      }
-      await filter.commit();
+      await IptablesTable.update(host.namespace, family, 'filter', (filter) => {
+        for (const address of own) {
+          filter.delete(CNI_FORWARD, replies(address));
+          filter.delete(CNI_FORWARD, outgoing(address));
+        }
+      });
     }
   },
 
