@@ -4,6 +4,15 @@ import { onlyOursWorks } from './predicates.js';
 /** Differences of plugins that make or bring interfaces, and of IPAM. */
 export const interfaces: readonly Difference[] = [
   {
+    id: 'loopback-undone',
+    plugin: 'loopback',
+    what: 'An ADD that fails leaves `lo` down as it was',
+    reason: 'A failed ADD leaves nothing behind',
+    shownBy: ['loopback/an address that is none of loopback@1.0.0'],
+    is: ({ phase, key, ours, reference }) =>
+      phase === 'ADD' && key === 'pod link lo flags' && ours === '' && reference === 'UP',
+  },
+  {
     id: 'lease-permissions',
     plugin: 'host-local',
     what: 'Lease files can be read by root alone (0600); Debian’s version makes them 0644',
@@ -50,7 +59,7 @@ export const interfaces: readonly Difference[] = [
     reason: 'CHECK of the reference then fails, and neighbours have to learn the address anew',
     shownBy: [],
     is: ({ key, ours = '', reference = '' }) =>
-      (/^ADD bridge.* interfaces\.0\.mac$/.test(key) && ours === 'its own') ||
+      (/^ADD .* interfaces\.0\.mac$/.test(key) && ours === 'its own') ||
       (/^CHECK .* status$/.test(key) &&
         ours === '0' &&
         /Bridge interface \S+ Mac doesn't match/.test(reference)),

@@ -2,7 +2,7 @@ import type { Table } from '../row.js';
 import { bridge } from './bridge.js';
 import { chains } from './chains.js';
 import { fixedAddresses, hostLocal } from './ipam.js';
-import { bridgeVlans, ipvlan } from './kernel.js';
+import { bridgeVlans, dummy, ipvlan, vlan, vrf } from './kernel.js';
 import { macvlan } from './macvlan.js';
 import { firewall, loopback, sbr } from './meta.js';
 import { protocol } from './protocol.js';
@@ -12,6 +12,9 @@ import { bandwidth, hostDevice, tuning } from './shaping.js';
 /** Every table: the files of tests take some each, so that two can run at once. */
 export const tables: readonly Table[] = [
   ipvlan,
+  vlan,
+  vrf,
+  dummy,
   bridgeVlans,
   protocol,
   hostLocal,

@@ -27,6 +27,10 @@ function addressOf({ comment }: Rule): string {
 
 /** Notes that rules for these addresses are the owner's. */
 export async function claim({ netfilter }: Side, owner: Owner, addresses: readonly string[]): Promise<void> {
+  if (addresses.length === 0) {
+    await forget({ netfilter }, new Set([attachmentMark(owner)]));
+    return;
+  }
   await netfilter.update(async (transaction) => {
     const rules = await netfilter.rules(claims);
     transaction
@@ -44,7 +48,7 @@ export async function claim({ netfilter }: Side, owner: Owner, addresses: readon
 }
 
 /** Removes notes, and the table with the last of them. */
-async function forget({ netfilter }: Side, gone: ReadonlySet<string>): Promise<void> {
+async function forget({ netfilter }: Pick<Side, 'netfilter'>, gone: ReadonlySet<string>): Promise<void> {
   await netfilter.update(async (transaction) => {
     const rules = await netfilter.rules(claims);
     const own = rules.filter((rule) => gone.has(ownerOf(rule) ?? ''));
