@@ -16,14 +16,16 @@ mkdir -p /run/netns /run/lock /etc/cni/net.d /opt/cni/bin
 exec "$@"
 `;
 
-const inside = process.env.NETLOOM_PRIVATE === '1';
+/** Is this the second start? */
+export const inside = process.env.NETLOOM_PRIVATE === '1';
 
 function isThere(program: string): boolean {
   const directories = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin'];
   return directories.some((directory) => statSync(join(directory, program), { throwIfNoEntry: false }));
 }
 
-function skip(why: string): never {
+/** Ends the file, whose tests count as skipped. */
+export function skip(why: string): never {
   process.stdout.write(`TAP version 14\nok 1 - ${why} # SKIP ${why}\n1..1\n`);
   process.exit(0);
 }
