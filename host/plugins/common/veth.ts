@@ -65,7 +65,10 @@ export function interfaceOf({ ifname, address }: Link, path?: string): Interface
   };
 }
 
-const RANDOM_NAME = /^veth[0-9a-f]{8}$/;
+/** Is it a name that a plugin, ours or the reference's, chose for the host's end of a pair? */
+export function isRandomVethName(name: string): boolean {
+  return /^veth[0-9a-f]{8}$/.test(name);
+}
 
 /**
  * Deletes the host's end of an interface whose sandbox cannot be entered any more, as the result of its ADD names it: the
@@ -80,7 +83,7 @@ export async function removeHostEnd(
   const own = interfaces.findIndex(({ name, sandbox }) => name === ifname && sandbox);
   const end = interfaces
     .slice(0, Math.max(own, 0))
-    .findLast(({ name, sandbox }) => !sandbox && RANDOM_NAME.test(name));
+    .findLast(({ name, sandbox }) => !sandbox && isRandomVethName(name));
   if (end === undefined) return;
   const link = await network.links.find(end.name);
   if (link?.kind === 'veth' && (end.mac ?? link.address) === link.address)

@@ -8,6 +8,7 @@ import { unavailable } from '../../common/capability.js';
 import { withHostLock } from '../../common/host-lock.js';
 import { macOf } from '../../common/names.js';
 import type { BridgeSettings } from './config.js';
+import { removeUnusedVlanGateways, vlanGatewaysOf } from './vlan-gateway.js';
 
 /** The alias of bridges that this plugin made, which go with their last port. */
 const ALIAS = 'made by CNI for its ports';
@@ -70,6 +71,15 @@ export async function ensureBridge(host: Side, settings: BridgeSettings): Promis
   return link;
 }
 
+function filteringOf({ data }: Link): number | undefined {
+  return (data as { vlanFiltering?: number } | undefined)?.vlanFiltering;
+}
+
+/** Does a bridge tell VLANs apart? One that was there before may not, and stays as it is. */
+export function filtersVlans(bridge: Link): boolean {
+  return filteringOf(bridge) === 1;
+}
+
 /** Throws CniError 50 when what has the bridge's name is no bridge, or tells no VLANs apart although it should. */
 export async function requireBridge(
   { network }: Side,
@@ -78,8 +88,7 @@ export async function requireBridge(
   const link = await network.links.find(name);
   if (link === undefined) return;
   if (link.kind !== 'bridge') throw unavailable(`"${name}" already exists but is not a bridge`);
-  const data = link.data as { vlanFiltering?: number } | undefined;
-  if (vlanFiltering && data?.vlanFiltering === undefined)
+  if (vlanFiltering && filteringOf(link) === undefined)
     throw unavailable(`this kernel has bridges without VLANs: "${name}" cannot filter them`);
 }
 
@@ -88,29 +97,27 @@ export function withBridge<T>(host: Side, work: () => Promise<T>): Promise<T> {
   return withHostLock(host.namespace, work);
 }
 
-/** Deletes a bridge that this plugin made when its last port is gone. */
-export async function removeUnusedBridge(host: Side, name: string): Promise<void> {
+/**
+ * Deletes gateways of VLANs that no port of a bridge is in any more, and the bridge with its last port when this plugin
+ * made it.
+ */
+export async function removeUnused(host: Side, name: string): Promise<void> {
   const { links } = host.network;
   const link = await links.find(name);
-  if (link === undefined || !isOurs(host, link)) return;
+  if (link?.kind !== 'bridge') return;
+  const look = async () => {
+    const ports = await links.list({ master: link.index });
+    return { ports, gateways: await vlanGatewaysOf(host, name, ports) };
+  };
+  const ours = isOurs(host, link);
+  if (!ours && (await look()).gateways.length === 0) return;
   await withBridge(host, async () => {
-    const all = await links.list();
-    const ports = all.filter(({ master }) => master === link.index);
-    if (ports.every((port) => isOfVlanGateway(port, name, all))) {
-      for (const port of ports) await links.delete(port.index);
+    const { ports, gateways } = await look();
+    if (ours && ports.length === gateways.length) {
+      for (const { port } of gateways) await links.delete(port.index);
       await links.delete(link.index);
+    } else {
+      await removeUnusedVlanGateways(host, gateways, ports);
     }
   });
-}
-
-/** Is the other end of a port the gateway of a VLAN? Such a port serves only the other ports. */
-function isOfVlanGateway({ link: peer, linkNetnsid }: Link, bridge: string, all: readonly Link[]): boolean {
-  if (peer === undefined || linkNetnsid !== undefined) return false;
-  const end = all.find(({ index }) => index === peer);
-  return /^\d+$/.test(end?.ifname.startsWith(`${bridge}.`) ? end.ifname.slice(bridge.length + 1) : '');
-}
-
-/** The name of the interface that a gateway in a VLAN has on the host. */
-export function vlanInterfaceName(bridge: string, vlan: number): string {
-  return `${bridge}.${vlan}`;
 }

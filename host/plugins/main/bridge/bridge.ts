@@ -26,12 +26,13 @@ import {
   tearDownSpoofCheck,
 } from '../../common/spoof-check.js';
 import { everyStep, type Undo, undoing } from '../../common/undo.js';
-import { createVethPair, interfaceOf } from '../../common/veth.js';
-import { ensureBridge, removeUnusedBridge, requireBridge, withBridge } from './bridge-link.js';
+import { createVethPair, interfaceOf, removeHostEnd } from '../../common/veth.js';
+import { ensureBridge, filtersVlans, removeUnused, requireBridge, withBridge } from './bridge-link.js';
 import { checkAttachment } from './check.js';
 import { type BridgeConfig, type BridgeSettings, bridgeShape, checkConflicts, settingsOf } from './config.js';
-import { addGatewayAddresses, defaultRoutes, ensureVlanInterface, withGateways } from './gateway.js';
-import { setPortFlags, setPortVlans } from './port.js';
+import { addGatewayAddresses, defaultRoutes, withGateways } from './gateway.js';
+import { hasVlans, setPortFlags, setPortVlans } from './port.js';
+import { ensureVlanGateway } from './vlan-gateway.js';
 
 type Request = AttachmentRequest<BridgeConfig>;
 
@@ -75,7 +76,8 @@ async function configureLayer3(
   await configureInterface(sandbox, ifname, ips, routes);
   let gateway: Link | undefined;
   if (settings.isGateway) {
-    if (settings.vlan !== 0) gateway = await ensureVlanInterface(host, bridge, settings.vlan);
+    if (settings.vlan !== 0)
+      gateway = await withBridge(host, () => ensureVlanGateway(host, bridge, settings.vlan));
     await addGatewayAddresses(host, gateway ?? bridge, ips, settings);
     enableForwarding(host, ips);
   }
@@ -102,13 +104,15 @@ async function add(request: Request): Promise<Result> {
     }
     const mac = settings.mac ?? randomMac();
     const made = await withBridge(host, async () => {
-      undo.push(() => removeUnusedBridge(host, settings.bridge));
+      undo.push(() => removeUnused(host, settings.bridge));
       const bridge = await ensureBridge(host, settings);
       const port = await createVethPair(request, { mac, mtu: settings.mtu, master: bridge.index });
       undo.push(() => host.network.links.delete(port.index));
       return { bridge, port };
     });
     const { bridge, port } = made;
+    if (hasVlans(settings) && !filtersVlans(bridge))
+      request.log(`bridge "${bridge.ifname}" filters no VLANs: its ports are not kept apart`);
     host.namespace.sysctl.ensure(`net/ipv6/conf/${port.ifname}/accept_ra`, 0);
     await setPortFlags(host, port.ifname, settings);
     await setPortVlans(host, port.ifname, port.index, settings);
@@ -138,13 +142,14 @@ async function remove(request: Request): Promise<void> {
   await everyStep(
     async () => {
       if (sandbox.exists) await sandbox.network.links.delete(ifname);
+      else await removeHostEnd(host, request.prevResult, ifname);
     },
     async () => {
       if (ipam.configured) await ipam.delete();
     },
     async () => tearDownMasquerade(host, request, await otherAddresses(sandbox, ifname)),
     () => tearDownSpoofCheck(host, request),
-    () => removeUnusedBridge(host, config.bridge),
+    () => removeUnused(host, config.bridge),
   );
 }
 
@@ -160,7 +165,7 @@ async function gc(request: GcRequest<BridgeConfig>): Promise<void> {
     },
     () => collectMasquerade(request),
     () => collectSpoofChecks(request),
-    () => removeUnusedBridge(host, config.bridge),
+    () => removeUnused(host, config.bridge),
   );
 }
 

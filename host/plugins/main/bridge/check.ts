@@ -3,6 +3,9 @@ import type { Interface } from '../../../cni/result.js';
 import type { Link } from '../../../network/links.js';
 import { checkAddresses, checkRoutes, requirePrevResult, wrong } from '../../common/check.js';
 import type { BridgeConfig, BridgeSettings } from './config.js';
+import { gatewayAddresses } from './gateway.js';
+import { checkPortFlags, checkPortVlans } from './port.js';
+import { checkVlanGateway } from './vlan-gateway.js';
 
 type Request = AttachmentRequest<BridgeConfig>;
 
@@ -77,8 +80,18 @@ export async function checkAttachment(request: Request, settings: BridgeSettings
   if (end.master !== bridge.index)
     throw wrong(`Interface ${end.ifname} is no port of bridge ${settings.bridge}`);
   checkMac(named.find(({ name }) => name === end.ifname) as Interface, end, 'Interface');
+  checkPortFlags(end, settings);
+  await checkPortVlans(host, end, bridge, settings);
   const index = interfaces.findIndex((one) => one.name === ifname && one.sandbox);
   const ips = (result.ips ?? []).filter((ip) => ip.interface === index || ip.interface === undefined);
   await checkAddresses(sandbox.network, ifname, ips);
   await checkRoutes(sandbox.network, result.routes ?? []);
+  if (settings.isGateway && settings.vlan !== 0 && ipam.configured) {
+    const gateway = await checkVlanGateway(host, bridge, settings.vlan);
+    const present = await host.network.addresses.list({ device: gateway.index });
+    for (const address of gatewayAddresses(ips)) {
+      if (!present.some((one) => one.address === address))
+        throw wrong(`Failed to match addr ${address} on interface ${gateway.ifname}`);
+    }
+  }
 }

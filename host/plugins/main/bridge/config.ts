@@ -104,12 +104,27 @@ export function settingsOf({ config, args }: Pick<Request<BridgeConfig>, 'config
   };
 }
 
-/** What only ADD refuses. */
+/** Characters of an interface's name, IFNAMSIZ without the zero. */
+const NAME_LENGTH = 15;
+
+/** The name of the interface that a gateway in a VLAN has on the host. */
+export function vlanGatewayName(bridge: string, vlan: number): string {
+  return `${bridge}.${vlan}`;
+}
+
+/** What only ADD and STATUS refuse. */
 export function checkConflicts(settings: BridgeSettings, ipamConfigured: boolean): void {
   if (settings.disableContainerInterface && ipamConfigured) {
     throw invalid('cannot use IPAM when DisableContainerInterface flag is set');
   }
   if (settings.hairpinMode && settings.promiscMode) {
     throw invalid('cannot set hairpin mode and promiscuous mode at the same time');
+  }
+  const { bridge, vlan, isGateway } = settings;
+  const name = vlanGatewayName(bridge, vlan);
+  if (isGateway && vlan !== 0 && ipamConfigured && name.length > NAME_LENGTH) {
+    throw invalid(
+      `the gateway of VLAN ${vlan} cannot be named "${name}": interface names have at most ${NAME_LENGTH} characters`,
+    );
   }
 }

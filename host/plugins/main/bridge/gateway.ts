@@ -13,10 +13,7 @@ import {
   plus,
 } from '../../common/address.js';
 import { cidrOf, isIpv6 } from '../../common/interface.js';
-import { randomMac, vethName } from '../../common/names.js';
-import { vlanInterfaceName } from './bridge-link.js';
 import type { BridgeSettings } from './config.js';
-import { setPortVlan } from './port.js';
 
 /** The addresses of the container, each with its gateway: the network's first address where the bridge is the gateway. */
 export function withGateways(
@@ -61,17 +58,20 @@ export async function addGatewayAddresses(
   ips: readonly IpConfig[],
   { forceAddress, vlan }: BridgeSettings,
 ): Promise<void> {
-  for (const six of [false, true]) {
-    for (const ip of ips) {
-      if (ip.gateway === undefined || isIpv6(ip.address) !== six) continue;
-      const address = parseAddress(ip.gateway);
-      if (address === undefined)
-        throw new CniError(errorCodes.internal, `invalid gateway address ${ip.gateway}`);
-      const what =
-        vlan === 0 ? 'failed to set bridge addr' : 'failed to set vlan interface for bridge with addr';
-      await addAddress(host, device, formatCidr({ address, length: cidrOf(ip).length }), forceAddress, what);
-    }
-  }
+  const what = vlan === 0 ? 'failed to set bridge addr' : 'failed to set vlan interface for bridge with addr';
+  for (const address of gatewayAddresses(ips)) await addAddress(host, device, address, forceAddress, what);
+}
+
+/** The addresses of the gateways of a result, with the lengths of their networks; those of IPv4 first. */
+export function gatewayAddresses(ips: readonly IpConfig[]): string[] {
+  const all = ips.flatMap((ip) => {
+    if (ip.gateway === undefined) return [];
+    const address = parseAddress(ip.gateway);
+    if (address === undefined)
+      throw new CniError(errorCodes.internal, `invalid gateway address ${ip.gateway}`);
+    return [formatCidr({ address, length: cidrOf(ip).length })];
+  });
+  return [...all.filter((address) => !isIpv6(address)), ...all.filter(isIpv6)];
 }
 
 async function addAddress(
@@ -115,32 +115,3 @@ async function addAddress(
 }
 
 const LINK_SCOPE = 253;
-
-/** The host's interface in a VLAN of the bridge: one end of a veth pair whose other end is a port in that VLAN. */
-export async function ensureVlanInterface(host: Side, bridge: Link, vlan: number): Promise<Link> {
-  const name = vlanInterfaceName(bridge.ifname, vlan);
-  const { links } = host.network;
-  const known = await links.find(name);
-  if (known !== undefined) return known;
-  const port = vethName();
-  try {
-    await links.create({
-      ifname: port,
-      kind: 'veth',
-      up: true,
-      master: bridge.index,
-      ...(bridge.mtu === undefined ? {} : { mtu: bridge.mtu }),
-      peer: { ifname: name, address: randomMac(), ...(bridge.mtu === undefined ? {} : { mtu: bridge.mtu }) },
-    });
-    await setPortVlan(host, (await links.get(port)).index, vlan);
-    await links.change(name, { up: true });
-    host.namespace.sysctl.ensure(`net/ipv6/conf/${name}/accept_ra`, 0);
-    return await links.get(name);
-  } catch (error) {
-    await links.delete(port);
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new CniError(errorCodes.internal, `failed to create vlan gateway ${name}: ${reason}`, '', {
-      cause: error,
-    });
-  }
-}
