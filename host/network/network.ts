@@ -38,6 +38,16 @@ export interface NetworkOptions {
 }
 
 const families: readonly Family[] = [link, address, route, rule, neighbour, nexthop, tc];
+const familyOf = new Map<Message, Family>(
+  families.flatMap((family) => Object.values(family.messages).map((message) => [message, family] as const)),
+);
+
+/** Has the codec know a command's family, which takes longer than most commands do: so no family before it is needed. */
+function known(command: Command): Command {
+  const family = familyOf.get(command.message);
+  if (family !== undefined) registry().register(family);
+  return command;
+}
 
 /** Bytes, and messages, that a batch sends at a time: what the kernel answers must fit into its receive buffer. */
 const CHUNK_BYTES = 64 * 1024;
@@ -45,7 +55,7 @@ const CHUNK_MESSAGES = 1024;
 
 /** The network of one namespace: its links, addresses, routes, … Every call is one exchange with the kernel. */
 export class Network {
-  readonly socket: NetlinkSocket;
+  readonly #socket: NetlinkSocket;
   readonly links: Links;
   readonly addresses: Addresses;
   readonly routes: Routes;
@@ -60,7 +70,7 @@ export class Network {
   readonly #namespace: Namespace | undefined;
 
   private constructor(socket: NetlinkSocket, namespace: Namespace | undefined) {
-    this.socket = socket;
+    this.#socket = socket;
     this.#namespace = namespace;
     const executor: Executor = {
       execute: (build, options) => this.#execute(build, options),
@@ -80,10 +90,15 @@ export class Network {
     this.filters = new TrafficFilters(executor);
   }
 
+  /** For messages of one's own. */
+  get socket(): NetlinkSocket {
+    for (const family of families) registry().register(family);
+    return this.#socket;
+  }
+
   /** `open` without waiting: nothing in it takes time. */
   static openSync(options: NetworkOptions = {}): Network {
     const { namespace, timeout, socket } = options;
-    for (const family of families) registry().register(family);
     if (socket !== undefined) return new Network(socket, undefined);
     const target = namespace instanceof Namespace ? { fd: namespace.fd } : namespace;
     const opened = target === undefined ? undefined : Namespace.open(target);
@@ -124,7 +139,7 @@ export class Network {
         await sending;
         const { batch, messages } = chunk;
         const start = first;
-        sending = this.socket
+        sending = this.#socket
           .send(batch, (index) => messages[index] as Message, options)
           .then((outcome) => {
             answers.push(...outcome.answers);
@@ -148,7 +163,7 @@ export class Network {
     before: () => Promise<void>,
     options: CallOptions,
   ): Promise<{ batch: Batch; messages: Message[] }> {
-    const batch = this.socket.batch(CHUNK_MESSAGES);
+    const batch = this.#socket.batch(CHUNK_MESSAGES);
     const messages: Message[] = [];
     for (
       let i = first;
@@ -156,7 +171,7 @@ export class Network {
       i++
     ) {
       const build = builds[i] as Build;
-      let command = build(context);
+      let command = known(build(context));
       if (context.wanted.size > 0) {
         if (batch.count > 0) {
           context.wanted.clear();
@@ -174,7 +189,7 @@ export class Network {
   async #build(build: Build, context: Context, options: CallOptions): Promise<Command> {
     for (;;) {
       const command = build(context);
-      if (context.wanted.size === 0) return command;
+      if (context.wanted.size === 0) return known(command);
       for (const name of context.wanted) context.learn(name, (await this.links.get(name, options)).index);
     }
   }
@@ -190,7 +205,7 @@ export class Network {
 
   async #execute(build: Build, options: CallOptions = {}): Promise<DecodedMessage[]> {
     return await this.#with(build, options, (command) =>
-      this.socket.request(command.message, inputOf(command), options),
+      this.#socket.request(command.message, inputOf(command), options),
     );
   }
 
@@ -201,7 +216,7 @@ export class Network {
     options: CallOptions = {},
   ): Promise<T[]> {
     return await this.#with(build, options, (command) =>
-      this.socket.dump(command.message, inputOf(command), { ...options, reply, item }),
+      this.#socket.dump(command.message, inputOf(command), { ...options, reply, item }),
     );
   }
 
@@ -211,7 +226,7 @@ export class Network {
     options: CallOptions = {},
   ): Promise<ViewList<M>> {
     return await this.#with(build, options, (command) =>
-      this.socket.dumpViews(command.message, inputOf(command), reply, options),
+      this.#socket.dumpViews(command.message, inputOf(command), reply, options),
     );
   }
 
@@ -222,7 +237,7 @@ export class Network {
     options: CallOptions = {},
   ): Promise<Columns<N>> {
     return await this.#with(build, options, (command) =>
-      this.socket.dumpColumns(command.message, inputOf(command), reply, names, options),
+      this.#socket.dumpColumns(command.message, inputOf(command), reply, names, options),
     );
   }
 
@@ -234,6 +249,7 @@ export class Network {
     ...what: W
   ): AsyncGenerator<WatchEvent<Extract<W[number], Watched>>> {
     type K = Extract<W[number], Watched>;
+    for (const family of families) registry().register(family);
     const kinds = what.filter((one) => typeof one === 'string') as unknown as readonly K[];
     const options = what.find((one): one is WatchOptions => typeof one === 'object') ?? {};
     const tables: Readonly<Record<Watched, Table<object, object, Message>>> = {
@@ -254,7 +270,7 @@ export class Network {
 
   /** Closes the socket; calls under way fail with `ERR_CLOSED`. */
   close(): void {
-    this.socket.close();
+    this.#socket.close();
     this.#namespace?.close();
   }
 

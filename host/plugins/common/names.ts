@@ -1,4 +1,5 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
+import { closeSync, openSync, readSync } from 'node:fs';
 
 /** The first `length` hexadecimal digits of a SHA-512, as the reference's plugins name things. */
 export function hash(text: string, length: number): string {
@@ -40,6 +41,18 @@ export function attachmentComment(attachment: Attachment, length: number): strin
   return `${attachmentMark(attachment)}, net: ${name}, if: ${ifname}, id: ${containerId}`
     .replaceAll('"', '')
     .slice(0, length);
+}
+
+/** The kernel's own: node:crypto takes longer to load than all else that a plugin needs. */
+function randomBytes(count: number): Buffer {
+  const bytes = Buffer.alloc(count);
+  const fd = openSync('/dev/urandom', 'r');
+  try {
+    readSync(fd, bytes);
+  } finally {
+    closeSync(fd);
+  }
+  return bytes;
 }
 
 /** A name for the host's end of a veth pair. */
