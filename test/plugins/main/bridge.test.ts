@@ -325,6 +325,9 @@ test('CHECK finds what is wrong', { timeout: 60_000 }, async (t) => {
     repair();
     t.equal(check().status, 0, String(msg));
   }
+  host.lab.run('nft', 'flush', 'chain', 'inet', 'cni_plugins_masquerade', 'masq_checks');
+  t.match(check().json, { code: 999, msg: 'no rules to masquerade packets of eth0' });
+  t.equal(check({ ipMasq: false }).status, 0, 'a config without masquerading needs no rules');
   lab.run('ip', 'link', 'del', 'eth0');
   t.match(check().json, { msg: /Interface eth0 not found/ });
   host.run('ours', 'bridge', 'DEL', config, container);

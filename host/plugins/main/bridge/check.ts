@@ -2,6 +2,8 @@ import type { AttachmentRequest } from '../../../cni/plugin.js';
 import type { Interface } from '../../../cni/result.js';
 import type { Link } from '../../../network/links.js';
 import { checkAddresses, checkRoutes, requirePrevResult, wrong } from '../../common/check.js';
+import { cidrOf } from '../../common/interface.js';
+import { isMasqueraded } from '../../common/masquerade.js';
 import type { BridgeConfig, BridgeSettings } from './config.js';
 import { gatewayAddresses } from './gateway.js';
 import { checkPortFlags, checkPortVlans } from './port.js';
@@ -86,6 +88,9 @@ export async function checkAttachment(request: Request, settings: BridgeSettings
   const ips = (result.ips ?? []).filter((ip) => ip.interface === index || ip.interface === undefined);
   await checkAddresses(sandbox.network, ifname, ips);
   await checkRoutes(sandbox.network, result.routes ?? []);
+  if (settings.ipMasq && ips.length > 0 && !(await isMasqueraded(host, request, ips.map(cidrOf)))) {
+    throw wrong(`no rules to masquerade packets of ${ifname}`);
+  }
   if (settings.isGateway && settings.vlan !== 0 && ipam.configured) {
     const gateway = await checkVlanGateway(host, bridge, settings.vlan);
     const present = await host.network.addresses.list({ device: gateway.index });
