@@ -57,7 +57,12 @@ function attached(pod: string, result: Json): Json {
   return {
     ips: ips.map(({ address, gateway }) => ({ address, gateway })),
     routes,
-    links: show('link', 'show').map(({ ifname, mtu, operstate }) => ({ ifname, mtu, operstate })),
+    // whether it runs is seen a moment later
+    links: show('link', 'show').map(({ ifname, mtu, flags }) => ({
+      ifname,
+      mtu,
+      up: (flags as string[]).includes('UP'),
+    })),
     addresses: show('-4', 'address', 'show').map(({ ifname, addr_info: all }) => [
       ifname,
       (all as Json[]).map(({ local, prefixlen, broadcast }) => ({ local, prefixlen, broadcast })),
