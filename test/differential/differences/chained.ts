@@ -119,4 +119,29 @@ export const chained: readonly Difference[] = [
       ours === '0' &&
       reference.includes('ip_local_port_range is 4096 61000'),
   },
+  {
+    id: 'vrf-keeps-routes',
+    plugin: 'vrf',
+    what: 'The routes that the interface had are in the VRF’s table, and CHECK of the plugin before finds them there',
+    reason:
+      'Debian’s version loses them (containernetworking/plugins#866): the container reaches its own network alone',
+    shownBy: ['vrf/behind ptp@1.0.0'],
+    until: '1.9.1',
+    is: ({ phase, key, ours, reference }) =>
+      phase !== 'DEL' &&
+      (/^pod route .* table \d+ /.test(key) || onlyOursWorks(/^CHECK /, key, ours, reference)),
+  },
+  {
+    id: 'vrf-check-taken-out',
+    plugin: 'vrf',
+    what: 'CHECK finds that the interface is not in the VRF any more',
+    reason: 'Debian’s version does not look',
+    shownBy: ['vrf/CHECK: taken out@1.0.0'],
+    until: '1.9.1',
+    is: ({ key, ours = '', reference }, { id }) =>
+      id.startsWith('vrf/CHECK: taken out') &&
+      /^CHECK .* status$/.test(key) &&
+      ours.startsWith('1') &&
+      reference === '0',
+  },
 ];
