@@ -144,4 +144,16 @@ export const chained: readonly Difference[] = [
       ours.startsWith('1') &&
       reference === '0',
   },
+  {
+    id: 'firewall-claims',
+    plugin: 'firewall',
+    what: 'A table `inet cni_firewall_claims`, which no packet meets, notes whose addresses the rules are for, as long as they are there',
+    reason: 'GC has to know; rules of iptables have to be as the reference has them',
+    shownBy: ['firewall/behind a bridge@1.0.0', 'chain/openfaas@1.0.0'],
+    is: ({ phase, key, reference }) =>
+      phase !== 'DEL' &&
+      phase !== 'DEL by ours' &&
+      key === 'host nft table inet cni_firewall_claims' &&
+      reference === undefined,
+  },
 ];
