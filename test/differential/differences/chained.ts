@@ -156,4 +156,32 @@ export const chained: readonly Difference[] = [
       key === 'host nft table inet cni_firewall_claims' &&
       reference === undefined,
   },
+  {
+    id: 'portmap-chains-go',
+    plugin: 'portmap',
+    what: 'The chains that containers share, and the jumps to them, go with the last container',
+    reason: 'Nothing is left behind on a host',
+    shownBy: ['portmap/a port@1.0.0'],
+    is: ({ phase, key, ours = '', reference = '' }) =>
+      phase.startsWith('DEL') && /^host iptables ip6? nat /.test(key) && reference.length > ours.length,
+  },
+  {
+    id: 'portmap-check-of-family',
+    plugin: 'portmap',
+    what: 'CHECK looks for the rules of the families that the container has, with its address of that family',
+    reason: 'Debian’s version looks for rules of IPv6 with the IPv4 address, and fails',
+    shownBy: ['portmap/a port@1.0.0', 'portmap/both families@1.0.0'],
+    until: '1.9.1',
+    is: ({ key, ours, reference = '' }) =>
+      /^CHECK .* status$/.test(key) && ours === '0' && reference.includes('could not check ipv6 dnat'),
+  },
+  {
+    id: 'portmap-localhost-ipv6',
+    plugin: 'portmap',
+    what: 'Connections from `::1` are masqueraded, as those from 127.0.0.1 are',
+    reason: 'Otherwise the host’s own ports do not answer over IPv6 (containernetworking/plugins#763)',
+    shownBy: ['portmap/both families@1.0.0'],
+    is: ({ key, ours = '', reference }) =>
+      /^host iptables ip6 nat CNI-DN-/.test(key) && ours.replace(/\n.* -s ::1\/128 .*/, '') === reference,
+  },
 ];
