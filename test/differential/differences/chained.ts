@@ -119,4 +119,69 @@ export const chained: readonly Difference[] = [
       ours === '0' &&
       reference.includes('ip_local_port_range is 4096 61000'),
   },
+  {
+    id: 'vrf-keeps-routes',
+    plugin: 'vrf',
+    what: 'The routes that the interface had are in the VRF’s table, and CHECK of the plugin before finds them there',
+    reason:
+      'Debian’s version loses them (containernetworking/plugins#866): the container reaches its own network alone',
+    shownBy: ['vrf/behind ptp@1.0.0'],
+    until: '1.9.1',
+    is: ({ phase, key, ours, reference }) =>
+      phase !== 'DEL' &&
+      (/^pod route .* table \d+ /.test(key) || onlyOursWorks(/^CHECK /, key, ours, reference)),
+  },
+  {
+    id: 'vrf-check-taken-out',
+    plugin: 'vrf',
+    what: 'CHECK finds that the interface is not in the VRF any more',
+    reason: 'Debian’s version does not look',
+    shownBy: ['vrf/CHECK: taken out@1.0.0'],
+    until: '1.9.1',
+    is: ({ key, ours = '', reference }, { id }) =>
+      id.startsWith('vrf/CHECK: taken out') &&
+      /^CHECK .* status$/.test(key) &&
+      ours.startsWith('1') &&
+      reference === '0',
+  },
+  {
+    id: 'firewall-claims',
+    plugin: 'firewall',
+    what: 'A table `inet cni_firewall_claims`, which no packet meets, notes whose addresses the rules are for, as long as they are there',
+    reason: 'GC has to know; rules of iptables have to be as the reference has them',
+    shownBy: ['firewall/behind a bridge@1.0.0', 'chain/openfaas@1.0.0'],
+    is: ({ phase, key, reference }) =>
+      phase !== 'DEL' &&
+      phase !== 'DEL by ours' &&
+      key === 'host nft table inet cni_firewall_claims' &&
+      reference === undefined,
+  },
+  {
+    id: 'portmap-chains-go',
+    plugin: 'portmap',
+    what: 'The chains that containers share, and the jumps to them, go with the last container',
+    reason: 'Nothing is left behind on a host',
+    shownBy: ['portmap/a port@1.0.0'],
+    is: ({ phase, key, ours = '', reference = '' }) =>
+      phase.startsWith('DEL') && /^host iptables ip6? nat /.test(key) && reference.length > ours.length,
+  },
+  {
+    id: 'portmap-check-of-family',
+    plugin: 'portmap',
+    what: 'CHECK looks for the rules of the families that the container has, with its address of that family',
+    reason: 'Debian’s version looks for rules of IPv6 with the IPv4 address, and fails',
+    shownBy: ['portmap/a port@1.0.0', 'portmap/both families@1.0.0'],
+    until: '1.9.1',
+    is: ({ key, ours, reference = '' }) =>
+      /^CHECK .* status$/.test(key) && ours === '0' && reference.includes('could not check ipv6 dnat'),
+  },
+  {
+    id: 'portmap-localhost-ipv6',
+    plugin: 'portmap',
+    what: 'Connections from `::1` are masqueraded, as those from 127.0.0.1 are',
+    reason: 'Otherwise the host’s own ports do not answer over IPv6 (containernetworking/plugins#763)',
+    shownBy: ['portmap/both families@1.0.0'],
+    is: ({ key, ours = '', reference }) =>
+      /^host iptables ip6 nat CNI-DN-/.test(key) && ours.replace(/\n.* -s ::1\/128 .*/, '') === reference,
+  },
 ];

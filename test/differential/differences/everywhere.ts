@@ -81,6 +81,7 @@ export const everywhere: readonly Difference[] = [
     is: ({ key, ours, reference }, { row }) =>
       row.fails !== undefined &&
       (/^\S+ sysctl .*(forwarding|ip_forward|accept_redirects)$/.test(key) ||
+        key === 'pod link lo flags' ||
         (ours === undefined && reference !== undefined && !/^(ADD|DEL|CHECK) /.test(key))),
   },
   {

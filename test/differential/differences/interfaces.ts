@@ -213,4 +213,24 @@ export const interfaces: readonly Difference[] = [
     until: '1.9.1',
     is: ({ key }, { row }) => row.fails !== undefined && /^(host|pod) link dev[01]( below)?$/.test(key),
   },
+  {
+    id: 'vlan-link-in-container',
+    plugin: 'vlan',
+    what: '`linkInContainer` is known',
+    reason: 'As later versions of the reference do',
+    shownBy: ['vlan/master in the container@1.0.0'],
+    until: '1.9.1',
+    is: (_, { id }) => id.startsWith('vlan/master in the container'),
+  },
+  {
+    id: 'vlan-delete-without-master',
+    plugin: 'vlan',
+    what: 'DEL does not ask for the master, which may be gone',
+    reason: 'The reference fails for ever then, and keeps the lease',
+    shownBy: ['vlan/master gone before DEL@1.0.0'],
+    is: ({ phase, key, ours, reference }, { id }) =>
+      id.startsWith('vlan/master gone') &&
+      phase === 'DEL' &&
+      (onlyOursWorks(/^DEL /, key, ours, reference) || /^files leases\/net\//.test(key)),
+  },
 ];

@@ -5,6 +5,7 @@ import { fixedAddresses, hostLocal } from './ipam.js';
 import { bridgeVlans, dummy, ipvlan, vlan, vrf } from './kernel.js';
 import { macvlan } from './macvlan.js';
 import { firewall, loopback, sbr } from './meta.js';
+import { portmap } from './portmap.js';
 import { protocol } from './protocol.js';
 import { ptp } from './ptp.js';
 import { bandwidth, hostDevice, tuning } from './shaping.js';
@@ -29,4 +30,5 @@ export const tables: readonly Table[] = [
   bandwidth,
   tuning,
   hostDevice,
+  portmap,
 ];

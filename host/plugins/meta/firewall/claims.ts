@@ -27,10 +27,8 @@ function addressOf({ comment }: Rule): string {
 
 /** Notes that rules for these addresses are the owner's. */
 export async function claim({ netfilter }: Side, owner: Owner, addresses: readonly string[]): Promise<void> {
-  if (addresses.length === 0) {
-    await forget({ netfilter }, new Set([attachmentMark(owner)]));
-    return;
-  }
+  // a table without notes would never be forgotten
+  if (addresses.length === 0) return;
   await netfilter.update(async (transaction) => {
     const rules = await netfilter.rules(claims);
     transaction

@@ -1,0 +1,4 @@
+import { compareTables } from './suite.js';
+import { portmap } from './tables/portmap.js';
+
+compareTables(portmap);
