@@ -15,15 +15,6 @@ export const chained: readonly Difference[] = [
       ours.replaceAll('same-bridge|isolated', 'same-bridge') === reference,
   },
   {
-    id: 'firewall-claims',
-    plugin: 'firewall',
-    what: 'Beside rules of iptables and sources of firewalld it is noted whose they are, in a table of nftables that no packet meets',
-    reason:
-      'GC has to know, and an address that changed hands must keep its rules; the rules themselves are the reference’s to the letter',
-    shownBy: ['firewall/behind a bridge@1.0.0'],
-    is: ({ key, reference }) => key === 'host nft table inet cni_firewall_claims' && reference === undefined,
-  },
-  {
     id: 'sbr-tables-emptied',
     plugin: 'sbr',
     what: 'DEL empties the tables that ADD filled. In the reference their routes stay until the interface goes',

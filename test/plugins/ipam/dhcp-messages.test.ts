@@ -224,7 +224,7 @@ test('gob: the bytes of Go', async (t) => {
 });
 
 test('gob: whatever goes out comes back; whatever comes in is a value or an error', async (t) => {
-  const integer = fc.oneof(fc.integer(), fc.integer({ min: -(2 ** 52), max: 2 ** 52 }));
+  const integer = fc.oneof(fc.integer(), fc.integer({ min: -(2 ** 52), max: 2 ** 52 - 1 }));
   const type: GobStruct = {
     struct: 'T',
     fields: [

@@ -46,7 +46,7 @@ export async function claim({ netfilter }: Side, owner: Owner, addresses: readon
 }
 
 /** Removes notes, and the table with the last of them. */
-async function forget({ netfilter }: Pick<Side, 'netfilter'>, gone: ReadonlySet<string>): Promise<void> {
+async function forget({ netfilter }: Side, gone: ReadonlySet<string>): Promise<void> {
   await netfilter.update(async (transaction) => {
     const rules = await netfilter.rules(claims);
     const own = rules.filter((rule) => gone.has(ownerOf(rule) ?? ''));
