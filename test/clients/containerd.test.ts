@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { enter } from './support/enter.js';
 
 enter('containerd', 'ctr', 'runc', 'busybox');
@@ -36,8 +37,16 @@ state = "/run/nl"
 provide('/etc/cni/net.d', 'ctd', '10.66.0');
 const containerd = new Service('containerd', ['-c', join(directory, 'config.toml')]);
 
-/** Connects, and reads all that comes. */
-function fetchFrom(host: string, port: number): Promise<string> {
+/** Connects, and reads all that comes. The pod's server answers one caller and begins anew: in between nobody listens. */
+async function fetchFrom(host: string, port: number): Promise<string> {
+  for (let attempt = 1; ; attempt++) {
+    const text = await fetchOnce(host, port);
+    if (!text.includes('ECONNREFUSED') || attempt === 50) return text;
+    await sleep(100);
+  }
+}
+
+function fetchOnce(host: string, port: number): Promise<string> {
   return new Promise((resolve) => {
     let text = '';
     const caller = connect({ host, port, timeout: 5000 }, () => caller.end());
