@@ -1,11 +1,12 @@
 import { randomInt } from 'node:crypto';
 import type { CniError } from '../../cni/errors.js';
-import type { AttachmentRequest, Side } from '../../cni/plugin.js';
+import type { AttachmentRequest, GcRequest, Side } from '../../cni/plugin.js';
 import type { IpConfig, Result } from '../../cni/result.js';
 import { NetlinkError } from '../../netlink/errors.js';
 import type { Link, LinkInput } from '../../network/links.js';
 import { checkInterface, type ExpectedInterface } from './check-interface.js';
 import { configureInterface, failed } from './interface.js';
+import { everyStep } from './undo.js';
 
 type Request = AttachmentRequest<unknown>;
 
@@ -82,6 +83,24 @@ export async function configureChildLink(
   sysctl.ensure(`net/ipv4/conf/${ifname}/arp_notify`, 1);
   sysctl.ensure(`net/ipv6/conf/${ifname}/ndisc_notify`, 1);
   await configureInterface(sandbox, ifname, ips, routes);
+}
+
+/** DEL of a plugin whose only link is the sandbox's interface: its lease, and the interface, as far as they are there. */
+export async function removeChildLink({ sandbox, ipam, ifname }: Request): Promise<void> {
+  await everyStep(
+    // before the interface goes: a DHCP client gives its lease back over it
+    async () => {
+      if (ipam.configured) await ipam.delete();
+    },
+    async () => {
+      if (sandbox.exists) await sandbox.network.links.delete(ifname);
+    },
+  );
+}
+
+/** GC of such a plugin: what attachments leave is IPAM's. */
+export async function collectLeases({ ipam }: Pick<GcRequest<unknown>, 'ipam'>): Promise<void> {
+  if (ipam.configured) await ipam.gc();
 }
 
 /** What CHECK compares of a link on a master. */

@@ -4,10 +4,10 @@ import { type AttachmentRequest, definePlugin, type Request as PluginRequest } f
 import type { Result } from '../../cni/result.js';
 import { requirePrevResult } from '../common/check.js';
 import { checkInterface } from '../common/check-interface.js';
-import { createChildLink } from '../common/child-link.js';
+import { collectLeases, createChildLink, removeChildLink } from '../common/child-link.js';
 import { configureInterface } from '../common/interface.js';
 import { requireKind } from '../common/kind.js';
-import { everyStep, undoing } from '../common/undo.js';
+import { undoing } from '../common/undo.js';
 import { interfaceOf } from '../common/veth.js';
 
 const dummyShape = object({ ipam: optional(record) });
@@ -38,17 +38,6 @@ async function add(request: Request): Promise<Result> {
   });
 }
 
-async function remove({ sandbox, ipam, ifname }: Request): Promise<void> {
-  await everyStep(
-    async () => {
-      if (ipam.configured) await ipam.delete();
-    },
-    async () => {
-      if (sandbox.exists) await sandbox.network.links.delete(ifname);
-    },
-  );
-}
-
 async function check(request: Request): Promise<void> {
   requireIpam(request);
   await request.ipam.check();
@@ -62,11 +51,9 @@ export const dummy = definePlugin<DummyConfig>({
   config: dummyShape,
   configError: 'failed to load netconf',
   add,
-  delete: remove,
+  delete: removeChildLink,
   check,
-  async gc({ ipam }) {
-    if (ipam.configured) await ipam.gc();
-  },
+  gc: collectLeases,
   async status(request) {
     requireIpam(request);
     await requireKind(request.host, 'dummy');

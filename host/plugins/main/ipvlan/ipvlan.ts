@@ -3,10 +3,16 @@ import { type AttachmentRequest, definePlugin, type Request as PluginRequest } f
 import type { Result } from '../../../cni/result.js';
 import type { Link } from '../../../network/links.js';
 import { requirePrevResult, wrong } from '../../common/check.js';
-import { checkChildLink, configureChildLink, createChildLink } from '../../common/child-link.js';
+import {
+  checkChildLink,
+  collectLeases,
+  configureChildLink,
+  createChildLink,
+  removeChildLink,
+} from '../../common/child-link.js';
 import { requireKind } from '../../common/kind.js';
 import { checkMtu, findCheckedMaster, findMaster, knownMaster, masterPlace } from '../../common/master.js';
-import { everyStep, type Undo, undoing } from '../../common/undo.js';
+import { type Undo, undoing } from '../../common/undo.js';
 import { interfaceOf } from '../../common/veth.js';
 import { type IpvlanConfig, ipvlanShape, modeOf } from './config.js';
 
@@ -56,18 +62,6 @@ async function add(request: Request): Promise<Result> {
   });
 }
 
-async function remove({ sandbox, ipam, ifname }: Request): Promise<void> {
-  await everyStep(
-    // before the interface goes: a DHCP client gives its lease back over it
-    async () => {
-      if (ipam.configured) await ipam.delete();
-    },
-    async () => {
-      if (sandbox.exists) await sandbox.network.links.delete(ifname);
-    },
-  );
-}
-
 async function check(request: Request): Promise<void> {
   const { config, ipam } = request;
   const mode = modeOf(config);
@@ -103,10 +97,8 @@ export const ipvlan = definePlugin<IpvlanConfig>({
   config: ipvlanShape,
   configError: 'failed to load netconf',
   add,
-  delete: remove,
+  delete: removeChildLink,
   check,
-  async gc({ ipam }) {
-    if (ipam.configured) await ipam.gc();
-  },
+  gc: collectLeases,
   status,
 });

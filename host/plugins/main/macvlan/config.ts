@@ -1,4 +1,3 @@
-import { knownArgs } from '../../../cni/arguments.js';
 import {
   boolean,
   dnsShape,
@@ -12,10 +11,9 @@ import {
 } from '../../../cni/config.js';
 import { CniError, errorCodes } from '../../../cni/errors.js';
 import type { Request } from '../../../cni/plugin.js';
-import { parseMac } from '../../../codec/text.js';
+import { requestedMac } from '../../common/mac.js';
 
 const LARGEST_U32 = 0xffffffff;
-const MAC_LENGTH = 6;
 
 export const macvlanShape = object({
   /** The link of the default route when there is none. */
@@ -55,11 +53,6 @@ export function settingsOf({
 }: Pick<Request<MacvlanConfig>, 'config' | 'args'>): MacvlanSettings {
   const mode = modes.find((known) => known === (config.mode === '' ? 'bridge' : config.mode));
   if (mode === undefined) throw invalid(`unknown macvlan mode: ${JSON.stringify(config.mode)}`);
-  // of several the first that is not empty
-  const given = [config.runtimeConfig?.mac, knownArgs(args, ['MAC']).MAC, config.mac];
-  const mac = given.find((one) => one !== undefined && one !== '');
-  if (mac !== undefined && parseMac(mac)?.length !== MAC_LENGTH) {
-    throw invalid(`invalid args ${mac} for MAC addr: address ${mac}: invalid MAC address`);
-  }
+  const mac = requestedMac(config, args);
   return { ...config, mode, mac };
 }

@@ -8,10 +8,16 @@ import {
 import type { IpConfig, Result } from '../../../cni/result.js';
 import type { Link } from '../../../network/links.js';
 import { wrong } from '../../common/check.js';
-import { checkChildLink, configureChildLink, createChildLink } from '../../common/child-link.js';
+import {
+  checkChildLink,
+  collectLeases,
+  configureChildLink,
+  createChildLink,
+  removeChildLink,
+} from '../../common/child-link.js';
 import { requireKind } from '../../common/kind.js';
 import { checkMtu, findCheckedMaster, findMaster } from '../../common/master.js';
-import { everyStep, undoing } from '../../common/undo.js';
+import { undoing } from '../../common/undo.js';
 import { interfaceOf } from '../../common/veth.js';
 import { type MacvlanConfig, type MacvlanSettings, macvlanShape, settingsOf } from './config.js';
 
@@ -60,18 +66,6 @@ async function add(request: Request): Promise<Result> {
   });
 }
 
-async function remove({ sandbox, ipam, ifname }: Request): Promise<void> {
-  await everyStep(
-    // before the interface goes: a DHCP client gives its lease back over it
-    async () => {
-      if (ipam.configured) await ipam.delete();
-    },
-    async () => {
-      if (sandbox.exists) await sandbox.network.links.delete(ifname);
-    },
-  );
-}
-
 async function check(request: Request): Promise<void> {
   const settings = settingsOf(request);
   const { ipam, ifname } = request;
@@ -116,10 +110,8 @@ export const macvlan = definePlugin<MacvlanConfig>({
   config: macvlanShape,
   configError: 'failed to load netconf',
   add,
-  delete: remove,
+  delete: removeChildLink,
   check,
-  async gc({ ipam }) {
-    if (ipam.configured) await ipam.gc();
-  },
+  gc: collectLeases,
   status,
 });

@@ -1,4 +1,3 @@
-import { knownArgs } from '../../../cni/arguments.js';
 import {
   boolean,
   dnsShape,
@@ -12,11 +11,10 @@ import {
 } from '../../../cni/config.js';
 import { CniError, errorCodes } from '../../../cni/errors.js';
 import type { Request } from '../../../cni/plugin.js';
-import { parseMac } from '../../../codec/text.js';
+import { requestedMac } from '../../common/mac.js';
 
 /** The last number is what the kernel takes for nobody. */
 const LARGEST_ID = 0xfffffffe;
-const MAC_LENGTH = 6;
 
 export const tapShape = object({
   multiQueue: optional(boolean, false),
@@ -48,12 +46,7 @@ function invalid(msg: string): CniError {
 /** Checks a config. Throws CniError 7, or 999 for CNI_ARGS. */
 export function settingsOf({ config, args }: Pick<Request<TapConfig>, 'config' | 'args'>): TapSettings {
   const { mtu } = config;
-  // of several the first that is not empty
-  const given = [config.runtimeConfig?.mac, knownArgs(args, ['MAC']).MAC, config.mac];
-  const mac = given.find((one) => one !== undefined && one !== '');
-  if (mac !== undefined && parseMac(mac)?.length !== MAC_LENGTH) {
-    throw invalid(`invalid args ${mac} for MAC addr: address ${mac}: invalid MAC address`);
-  }
+  const mac = requestedMac(config, args);
   if (mtu < 0) throw invalid(`mtu: expected 0 or a number of bytes, got ${mtu}`);
   return { ...config, mac };
 }

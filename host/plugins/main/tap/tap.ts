@@ -12,9 +12,9 @@ import type { Link } from '../../../network/links.js';
 import { createTap } from '../../../network/tap.js';
 import { requirePrevResult, wrong } from '../../common/check.js';
 import { checkInterface } from '../../common/check-interface.js';
-import { configureChildLink } from '../../common/child-link.js';
+import { collectLeases, configureChildLink, removeChildLink } from '../../common/child-link.js';
 import { failed } from '../../common/interface.js';
-import { everyStep, undoing } from '../../common/undo.js';
+import { undoing } from '../../common/undo.js';
 import { interfaceOf } from '../../common/veth.js';
 import { settingsOf, type TapConfig, type TapSettings, tapShape } from './config.js';
 
@@ -104,17 +104,6 @@ async function add(request: Request): Promise<Result> {
   });
 }
 
-async function remove({ sandbox, ipam, ifname }: Request): Promise<void> {
-  await everyStep(
-    async () => {
-      if (ipam.configured) await ipam.delete();
-    },
-    async () => {
-      if (sandbox.exists) await sandbox.network.links.delete(ifname);
-    },
-  );
-}
-
 async function check(request: Request): Promise<void> {
   const settings = settingsOf(request);
   const { sandbox, ipam, ifname } = request;
@@ -159,10 +148,8 @@ export const tap = definePlugin<TapConfig>({
   config: tapShape,
   configError: 'failed to load netconf',
   add,
-  delete: remove,
+  delete: removeChildLink,
   check,
-  async gc({ ipam }) {
-    if (ipam.configured) await ipam.gc();
-  },
+  gc: collectLeases,
   status,
 });

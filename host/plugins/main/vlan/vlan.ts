@@ -8,11 +8,11 @@ import {
 import type { IpConfig, Result } from '../../../cni/result.js';
 import type { Link } from '../../../network/links.js';
 import { requirePrevResult } from '../../common/check.js';
-import { checkChildLink, createChildLink } from '../../common/child-link.js';
+import { checkChildLink, collectLeases, createChildLink, removeChildLink } from '../../common/child-link.js';
 import { configureInterface } from '../../common/interface.js';
 import { requireKind } from '../../common/kind.js';
 import { checkMtu, findCheckedMaster, findMaster, knownMaster, masterPlace } from '../../common/master.js';
-import { everyStep, type Undo, undoing } from '../../common/undo.js';
+import { type Undo, undoing } from '../../common/undo.js';
 import { interfaceOf } from '../../common/veth.js';
 import { checkVlanId, masterMissing, type VlanConfig, vlanShape } from './config.js';
 
@@ -84,18 +84,6 @@ async function add(request: Request): Promise<Result> {
   });
 }
 
-async function remove({ sandbox, ipam, ifname }: Request): Promise<void> {
-  await everyStep(
-    // before the interface goes: a DHCP client gives its lease back over it
-    async () => {
-      if (ipam.configured) await ipam.delete();
-    },
-    async () => {
-      if (sandbox.exists) await sandbox.network.links.delete(ifname);
-    },
-  );
-}
-
 async function check(request: Request): Promise<void> {
   const { config, ipam, ifname } = request;
   checkVlanId(config);
@@ -137,10 +125,8 @@ export const vlan = definePlugin<VlanConfig>({
   config: vlanShape,
   configError: 'failed to load netconf',
   add,
-  delete: remove,
+  delete: removeChildLink,
   check,
-  async gc({ ipam }) {
-    if (ipam.configured) await ipam.gc();
-  },
+  gc: collectLeases,
   status,
 });
