@@ -179,7 +179,7 @@ export class NetlinkSocket {
   ): Promise<ViewList<R>> {
     const out = new ViewList<R>();
     const sink: Sink = {
-      take: (address, _length, bytes) => out.push(this.protocol, bytes.slice(), address, reply),
+      take: (address, _length, bytes) => out.pushLoaded(this.protocol, bytes.slice(), address, reply),
       clear: () => out.clear(),
     };
     await this.#run(this.#dump(message, input, sink), options);
