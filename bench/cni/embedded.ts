@@ -1,8 +1,12 @@
 /** Our plugins in this process. */
 import { invoke } from '../../host/cni/invoke.js';
+import { WarmSockets } from '../../host/cni/sides.js';
 import { bundled } from '../../host/plugins/index.js';
 import type { Json } from './cases.js';
 import type { Container } from './cycle.js';
+
+/** As a process that attaches many containers keeps them. */
+const warm = new WarmSockets();
 
 /** Throws when it fails. */
 export async function operate(command: string, config: Json, container: Container): Promise<Json> {
@@ -18,7 +22,10 @@ export async function operate(command: string, config: Json, container: Containe
     path: '/nowhere',
     netnsOverride: '',
   };
-  const { error, output } = await invoke(plugin, environment, JSON.stringify(config), { bundled });
+  const { error, output } = await invoke(plugin, environment, JSON.stringify(config), {
+    bundled,
+    warm,
+  });
   if (error !== undefined) throw new Error(`${config.type} ${command}: ${error.msg}`);
   return (output ?? {}) as Json;
 }

@@ -74,14 +74,16 @@ async function recordAdd(config: Json, container: Container): Promise<Recording>
     Socket: new Proxy(native.Socket, {
       construct(target, args: ConstructorParameters<typeof native.Socket>) {
         const real = new target(...args);
-        const { exchange } = real;
         const socket = args[0] === NETFILTER ? 'netfilter' : pods.has(args[1]) ? 'pod' : 'host';
-        Object.defineProperty(real, 'exchange', {
-          value: (...given: Parameters<typeof exchange>) => {
-            if (given[0].length > 0) exchanges.push({ socket, bytes: Buffer.from(given[0]) });
-            return exchange.apply(real, given);
-          },
-        });
+        for (const name of ['exchange', 'exchangeSync'] as const) {
+          const call: (...given: Parameters<typeof real.exchange>) => unknown = real[name].bind(real);
+          Object.defineProperty(real, name, {
+            value: (...given: Parameters<typeof call>) => {
+              if (given[0].length > 0) exchanges.push({ socket, bytes: Buffer.from(given[0]) });
+              return call(...given);
+            },
+          });
+        }
         return real;
       },
     }),

@@ -28,4 +28,5 @@ export {
   type Route,
   routeShape,
 } from './result.js';
+export { WarmSockets } from './sides.js';
 export { allVersions, atLeast, currentVersion } from './version.js';

@@ -64,6 +64,8 @@ export interface NetfilterOptions {
   readonly namespace?: NamespaceInput | undefined;
   /** ms; 30,000 by default. */
   readonly timeout?: number | undefined;
+  /** As of NetlinkSocket: the calling thread does what needs no waiting. */
+  readonly prompt?: boolean | undefined;
 }
 
 /** nftables and tracked connections of one namespace, spoken to over nfnetlink. */
@@ -76,14 +78,16 @@ export class Netfilter {
     this.connections = new Connections(socket);
   }
 
-  static openSync({ namespace, timeout }: NetfilterOptions = {}): Netfilter {
+  static openSync({ namespace, timeout, prompt }: NetfilterOptions = {}): Netfilter {
     registry().register(nftables);
     registry().register(nfnetlinkBatch);
     registry().register(conntrack);
     const given = namespace === undefined || namespace instanceof Namespace;
     const opened = given ? namespace : Namespace.open(namespace);
     try {
-      return new Netfilter(NetlinkSocket.open({ protocol: 'netfilter', namespace: opened?.fd, timeout }));
+      return new Netfilter(
+        NetlinkSocket.open({ protocol: 'netfilter', namespace: opened?.fd, timeout, prompt }),
+      );
     } finally {
       if (!given) opened?.close();
     }

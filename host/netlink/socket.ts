@@ -34,6 +34,12 @@ export interface SocketOptions {
   readonly receiveBuffer?: number | undefined;
   /** ms that a call may take unless it says otherwise; 30,000 by default. */
   readonly timeout?: number | undefined;
+  /**
+   * Does a request's system calls on the calling thread as far as they need no waiting, which spares the way to the
+   * thread pool and back: the kernel has answered most requests before send(2) returns. Meanwhile nothing else runs in
+   * the process, so this is for tools and for short requests; `lengthy` ones go to the pool all the same.
+   */
+  readonly prompt?: boolean | undefined;
   /** Instead of opening a socket: a fake kernel. */
   readonly native?: NativeSocket | undefined;
 }
@@ -42,6 +48,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   /** ms until the call fails with `ERR_TIMEOUT`. */
   readonly timeout?: number | undefined;
+  /** The kernel takes milliseconds for it (the end of a device waits for all processors): see `prompt`. */
+  readonly lengthy?: boolean | undefined;
 }
 
 /** What became of a batch: the kernel takes each message by itself, so others may have succeeded. */
@@ -51,7 +59,6 @@ export interface BatchOutcome {
   readonly answers: readonly DecodedMessage[];
 }
 
-const BUFFER = 256 * 1024;
 const RECEIVE_BUFFER = 1024 * 1024;
 const TIMEOUT = 30_000;
 const SOL_SOCKET = 1;
@@ -76,8 +83,9 @@ export class NetlinkSocket {
   readonly protocol: Protocol;
   readonly #native: NativeSocket;
   readonly #timeout: number;
+  readonly #prompt: boolean;
   readonly #sequences = new Sequence(1 + Math.floor(Math.random() * 0x7fff_0000));
-  #inbox = new Inbox(BUFFER);
+  #inbox = Inbox.take();
   /** While one inbox is read, the other is filled. */
   #spare: Inbox | undefined;
   #tail: Promise<unknown> = Promise.resolve();
@@ -86,10 +94,11 @@ export class NetlinkSocket {
   #sendBuffer = 0;
   #abandoned: Conversation | undefined;
 
-  private constructor(native: NativeSocket, { protocol, timeout = TIMEOUT }: SocketOptions) {
+  private constructor(native: NativeSocket, { protocol, timeout = TIMEOUT, prompt = false }: SocketOptions) {
     this.protocol = protocol;
     this.#native = native;
     this.#timeout = timeout;
+    this.#prompt = prompt;
   }
 
   /** Opens a socket. Throws SystemCallError (`EPERM` …) or NativeUnavailableError. */
@@ -219,6 +228,8 @@ export class NetlinkSocket {
     if (this.#closed) return;
     this.#closed = true;
     this.#native.close();
+    if (this.#running === 0) Inbox.give(this.#inbox);
+    if (this.#running === 0 && this.#spare !== undefined) Inbox.give(this.#spare);
   }
 
   [Symbol.dispose](): void {
@@ -237,7 +248,10 @@ export class NetlinkSocket {
     return new DumpConversation(this.protocol, { message, bytes }, sink, this.#sequences);
   }
 
-  async #run(conversation: Conversation, { signal, timeout = this.#timeout }: CallOptions): Promise<void> {
+  async #run(
+    conversation: Conversation,
+    { signal, timeout = this.#timeout, lengthy = false }: CallOptions,
+  ): Promise<void> {
     const before = this.#tail;
     let release: () => void = () => undefined;
     this.#tail = new Promise<void>((resolve) => {
@@ -252,7 +266,14 @@ export class NetlinkSocket {
       if (this.#running > 1) await before;
       if (this.#abandoned !== undefined) await this.#hearOut();
       signal?.addEventListener('abort', interrupt, { once: true });
-      for (let request = driver.begin(); ; request = driver.next()) {
+      let request = driver.begin();
+      if (this.#prompt && !lengthy) {
+        this.#check(signal);
+        if (this.#atOnce(request, driver, signal)) return;
+        // what did not fit into a full send buffer is still to be sent
+        if ((this.#inbox.table[tableLayout.flags] as number) & exchangeFlags.sent) request = driver.next();
+      }
+      for (; ; request = driver.next()) {
         this.#check(signal);
         this.#fit(request);
         ahead = this.#exchange(request, driver.left());
@@ -308,6 +329,16 @@ export class NetlinkSocket {
       this.#leave(conversation, error);
       throw error;
     }
+  }
+
+  /** Sends on this thread, and takes what has come by then; true at the conversation's end. */
+  #atOnce(request: Uint8Array, driver: Driver, signal: AbortSignal | undefined): boolean {
+    this.#fit(request);
+    const inbox = this.#inbox;
+    guarded(() => this.#native.exchangeSync(request, inbox.buffer, inbox.table, 0));
+    const { table } = inbox;
+    const nothingYet = ((table[tableLayout.flags] as number) & exchangeFlags.timedOut) !== 0;
+    return nothingYet && table[tableLayout.count] === 0 ? false : this.#feed(inbox, driver, signal);
   }
 
   #exchange(request: Uint8Array, timeout: number): Promise<void> {
