@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { interpose } from '../../host/netlink/native.js';
 import type { Json } from './cases.js';
 import type { Container } from './cycle.js';
-import { operate } from './embedded.js';
+import { operating } from './embedded.js';
 
 /** Types and flags of messages (linux/netlink.h, rtnetlink.h, netfilter/nf_tables.h). */
 const RTM_NEWLINK = 16;
@@ -33,6 +33,9 @@ interface Recording {
   readonly descriptor: number;
   readonly result: Json;
 }
+
+/** With sockets of its own for each call, all of which are seen to be opened. */
+const operate = operating();
 
 interface Header {
   readonly at: number;
