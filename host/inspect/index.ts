@@ -1,0 +1,10 @@
+/** `netloom/inspect`: the network namespaces of a host, whoever made them. */
+export { type CgroupOwner, parseCgroup } from './cgroup.js';
+export type { Container, Pod } from './container.js';
+export { type DanglingName, type Discovery, discover, type SeenNamespace } from './discover.js';
+export { InspectError, type Problem } from './errors.js';
+export { type FoundNamespace, type Inventory, type InventoryOptions, inventory } from './inventory.js';
+export type { Owner } from './owner.js';
+export { type Places, placesOf } from './places.js';
+export type { NamespaceId, Reference } from './reference.js';
+export { parseSelector, type ResolveOptions, resolveSelectors, type Selector, select } from './selector.js';

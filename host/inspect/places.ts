@@ -1,0 +1,56 @@
+/** Where the kernel and the engines of a host leave what names its namespaces. */
+export interface Places {
+  readonly proc: string;
+  /** Directories of bound namespaces, as `ip netns` has one; the word is what selectors call them. */
+  readonly names: readonly { readonly word: string; readonly directory: string }[];
+  /** Docker's API: a unix socket. */
+  readonly docker: string;
+  /** Docker's containers on disk, for when it does not answer. */
+  readonly dockerState: string;
+  /** libpod's API: unix sockets. */
+  readonly podman: readonly string[];
+  /** State of containers/storage (podman, CRI-O): bundles below `run`, names below `graph`. */
+  readonly storage: readonly { readonly run: string; readonly graph: string }[];
+  /** State of containerd's tasks: `<namespace>/<container>/config.json`. */
+  readonly containerd: readonly string[];
+  /** Cache of libcni. */
+  readonly cni: string;
+}
+
+function socketOf(variable: string | undefined, otherwise: string): string {
+  return variable?.startsWith('unix://') ? variable.slice('unix://'.length) : otherwise;
+}
+
+/** The places of this host, as the environment tells them: DOCKER_HOST, CONTAINER_HOST, XDG_RUNTIME_DIR, XDG_DATA_HOME. */
+export function placesOf(env: NodeJS.ProcessEnv = process.env): Places {
+  const runtime = env.XDG_RUNTIME_DIR;
+  const data = env.XDG_DATA_HOME ?? (env.HOME === undefined ? undefined : `${env.HOME}/.local/share`);
+  const rootless = runtime === undefined || runtime === '' ? [] : [runtime];
+  return {
+    proc: '/proc',
+    names: [
+      { word: 'netns', directory: '/run/netns' },
+      { word: 'docker-netns', directory: '/run/docker/netns' },
+    ],
+    docker: socketOf(env.DOCKER_HOST, '/run/docker.sock'),
+    dockerState: '/var/lib/docker/containers',
+    podman: [
+      ...new Set([
+        socketOf(env.CONTAINER_HOST, '/run/podman/podman.sock'),
+        ...rootless.map((directory) => `${directory}/podman/podman.sock`),
+      ]),
+    ],
+    storage: [
+      { run: '/run/containers/storage', graph: '/var/lib/containers/storage' },
+      ...rootless.flatMap((directory) =>
+        data === undefined ? [] : [{ run: `${directory}/containers`, graph: `${data}/containers/storage` }],
+      ),
+    ],
+    containerd: [
+      '/run/containerd/io.containerd.runtime.v2.task',
+      '/run/k3s/containerd/io.containerd.runtime.v2.task',
+      '/run/docker/containerd/daemon/io.containerd.runtime.v2.task',
+    ],
+    cni: '/var/lib/cni',
+  };
+}
