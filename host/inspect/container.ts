@@ -1,6 +1,6 @@
 /** A container as an engine, or what an engine left on disk, tells of it. */
 export interface Container {
-  /** `docker`, `podman`, `containerd`, `cri-o`; undefined where only a cgroup or CNI knows it. */
+  /** `docker`, `podman`, `containerd`, `cri-o`; `cni` where only CNI knows it, undefined where only a cgroup does. */
   readonly engine?: string | undefined;
   readonly id: string;
   readonly name?: string | undefined;
@@ -15,6 +15,10 @@ export interface Container {
   readonly sandbox?: boolean | undefined;
   /** It lives in the namespace of another. */
   readonly guest?: boolean | undefined;
+  /** Of podman's pods: their name. */
+  readonly group?: string | undefined;
+  /** CNI's networks that it was attached to. */
+  readonly networks?: readonly string[] | undefined;
   readonly compose?: { readonly project: string; readonly service: string } | undefined;
 }
 
@@ -33,7 +37,7 @@ export function composeOf(labels: Readonly<Record<string, unknown>> | undefined)
 /** Two accounts of one container; the first counts where both tell something. */
 export function joined(a: Container, b: Container): Container {
   return {
-    engine: a.engine ?? b.engine,
+    engine: a.engine === undefined || a.engine === 'cni' ? (b.engine ?? a.engine) : a.engine,
     id: a.id,
     name: a.name ?? b.name,
     pid: a.pid ?? b.pid,
@@ -42,6 +46,8 @@ export function joined(a: Container, b: Container): Container {
     pod: a.pod ?? b.pod,
     sandbox: a.sandbox ?? b.sandbox,
     guest: a.guest ?? b.guest,
+    group: a.group ?? b.group,
+    networks: [...new Set([...(a.networks ?? []), ...(b.networks ?? [])])],
     compose: a.compose ?? b.compose,
   };
 }

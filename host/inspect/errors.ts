@@ -1,6 +1,6 @@
 import { NetloomError } from '../netlink/errors.js';
 
-/** `ERR_INVALID_SELECTOR`, `ERR_NAMESPACE_NOT_FOUND`, `ERR_AMBIGUOUS`, `ERR_NAMESPACE_VANISHED`, `ERR_NOT_ALLOWED` */
+/** `ERR_INVALID_SELECTOR`, `ERR_NAMESPACE_NOT_FOUND`, `ERR_AMBIGUOUS`, `ERR_NAMESPACE_VANISHED`, `ERR_ENGINE` */
 export class InspectError extends NetloomError {
   override readonly name = 'InspectError';
 }

@@ -1,6 +1,8 @@
-import type { Container } from './container.js';
 import { type DanglingName, type Discovery, discover, idOf } from './discover.js';
-import type { Problem } from './errors.js';
+import { type Answers, askEngines } from './engines/ask.js';
+import { InspectError, type Problem, reason } from './errors.js';
+import { NsidReader } from './nsid.js';
+import { openFound } from './open.js';
 import { attribute, ContainerIndex, type Owner } from './owner.js';
 import { type Places, placesOf } from './places.js';
 import type { NamespaceId, Reference } from './reference.js';
@@ -15,6 +17,8 @@ export interface FoundNamespace {
   readonly owner: Owner;
   /** Processes that are in it, ascending. */
   readonly processes: readonly number[];
+  /** What the caller's namespace calls it in netlink messages, if anything. */
+  readonly nsid?: number;
   /** All ways in which it was seen, best first. */
   readonly references: readonly Reference[];
 }
@@ -24,6 +28,8 @@ export interface Inventory {
   /** Each once: the host's first, then by name. */
   readonly namespaces: readonly FoundNamespace[];
   readonly dangling: readonly DanglingName[];
+  /** Numbers of namespaces that the kernel knows, and nothing else leads to. */
+  readonly unreached: readonly number[];
   /** What could not be asked or looked at. */
   readonly problems: readonly Problem[];
   /** The caller's own namespace. */
@@ -34,6 +40,8 @@ export interface InventoryOptions {
   readonly places?: Places;
   /** Whether engines and their files are asked for the names of containers; true by default. */
   readonly engines?: boolean;
+  /** Whether netlink's numbers are asked for; true by default. Without them, all is told by files alone. */
+  readonly nsids?: boolean;
   /** ms that each engine may take; 1000 by default. */
   readonly timeout?: number;
 }
@@ -52,10 +60,9 @@ function byName(a: FoundNamespace, b: FoundNamespace): number {
 /** Finds every network namespace of the host and tells whose it is. What cannot be asked is told, not thrown. */
 export async function inventory(options: InventoryOptions = {}): Promise<Inventory> {
   const { places = placesOf() } = options;
-  const asked: { containers: readonly Container[]; problems: readonly Problem[] } = {
-    containers: [],
-    problems: [],
-  };
+  const { engines = true, timeout = 1000 } = options;
+  // asked first: what they tell of must not be newer than what is seen
+  const asked: Answers = engines ? await askEngines(places, timeout) : { containers: [], problems: [] };
   const discovery = discover(places);
   const containers = new ContainerIndex(asked.containers);
   const whereabouts = new Map<number, number>();
@@ -70,10 +77,55 @@ export async function inventory(options: InventoryOptions = {}): Promise<Invento
     const [best] = references;
     return { id, path: (best as Reference).path, ...attribute(seen, about), processes, references };
   });
+  const numbered = options.nsids === false ? { namespaces, unreached: [], problems: [] } : number(namespaces);
   return {
-    namespaces: namespaces.sort(byName),
+    namespaces: numbered.namespaces.sort(byName),
     dangling: discovery.dangling,
-    problems: [...discovery.problems, ...asked.problems],
+    unreached: numbered.unreached,
+    problems: [...discovery.problems, ...asked.problems, ...numbered.problems],
     self: discovery.self,
   };
+}
+
+interface Numbered {
+  namespaces: FoundNamespace[];
+  unreached: number[];
+  problems: Problem[];
+}
+
+/** Tells the numbers of namespaces; leaves those out that are gone by now. */
+function number(namespaces: readonly FoundNamespace[]): Numbered {
+  let reader: NsidReader;
+  try {
+    reader = NsidReader.open();
+  } catch (error) {
+    return {
+      namespaces: [...namespaces],
+      unreached: [],
+      problems: [{ source: 'nsid', message: reason(error) }],
+    };
+  }
+  try {
+    const left = new Set(reader.all());
+    const refused: unknown[] = [];
+    const found = namespaces.flatMap((one): FoundNamespace[] => {
+      try {
+        using namespace = openFound(one);
+        const nsid = reader.of(namespace.fd);
+        if (nsid === undefined) return [one];
+        left.delete(nsid);
+        return [{ ...one, nsid }];
+      } catch (error) {
+        if (error instanceof InspectError) return [];
+        refused.push(error);
+        return [one];
+      }
+    });
+    const [first] = refused;
+    const message = `${refused.length} namespaces could not be opened: ${reason(first)}`;
+    const problems = first === undefined ? [] : [{ source: 'nsid', message }];
+    return { namespaces: found, unreached: [...left].sort((a, b) => a - b), problems };
+  } finally {
+    reader.close();
+  }
 }

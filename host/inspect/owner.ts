@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseCgroup } from './cgroup.js';
 import { type Container, joined, type Pod } from './container.js';
-import type { SeenNamespace } from './discover.js';
-import { idOf } from './discover.js';
+import { idOf, type SeenNamespace } from './discover.js';
 import { commandOf } from './processes.js';
 
 /** Who a namespace belongs to. */
@@ -15,6 +14,8 @@ export interface Owner {
   readonly engine?: string;
   /** Of the container that has the namespace. */
   readonly container?: string;
+  /** Containers that use it, by their ids. */
+  readonly containers?: readonly string[];
   readonly pod?: Pod;
   readonly compose?: { readonly project: string; readonly service: string };
   /** The process that the namespace was found by. */
@@ -46,10 +47,10 @@ export class ContainerIndex {
     const found = new Map<number, Container[]>();
     for (const container of this.#byId.values()) {
       const { inode, path, pid } = container;
-      const where =
-        inode ??
-        (path === undefined ? undefined : idOf(path)?.inode) ??
-        (pid === undefined ? undefined : members.get(pid));
+      const member = pid === undefined ? undefined : members.get(pid);
+      // a number of a process in a path may be another's by now
+      const bound = path === undefined || path.startsWith('/proc/') ? undefined : idOf(path)?.inode;
+      const where = inode ?? member ?? bound;
       if (where === undefined) continue;
       const there = found.get(where);
       if (there === undefined) found.set(where, [container]);
@@ -59,14 +60,20 @@ export class ContainerIndex {
   }
 }
 
+const shortId = (id: string): string => (/^[0-9a-f]{64}$/.test(id) ? id.slice(0, 12) : id);
+
 /** The name that a container's selector has. */
-export function containerName({ engine, name, id }: Container): string {
-  return `${engine ?? 'container'}:${name ?? id.slice(0, 12)}`;
+function containerName({ engine, name, id }: Container): string {
+  return `${engine ?? 'container'}:${name ?? shortId(id)}`;
 }
 
 /** Who has the namespace comes before who is its guest. */
 function byRank(a: Container, b: Container): number {
-  const rank = ({ sandbox, guest }: Container): number => (sandbox ? 0 : guest ? 2 : 1);
+  const rank = ({ sandbox, guest, networks = [] }: Container): number => {
+    if (sandbox) return 0;
+    if (guest) return 3;
+    return networks.length > 0 ? 1 : 2;
+  };
   return rank(a) - rank(b);
 }
 
@@ -74,7 +81,7 @@ function ownerOfContainer(container: Container): Owner {
   const { engine, id, name, pod, compose } = container;
   return {
     kind: pod === undefined ? 'container' : 'pod',
-    name: pod === undefined ? (name ?? id.slice(0, 12)) : `${pod.namespace}/${pod.name}`,
+    name: pod === undefined ? (name ?? shortId(id)) : `${pod.namespace}/${pod.name}`,
     ...(engine === undefined ? {} : { engine }),
     container: id,
     ...(pod === undefined ? {} : { pod }),
@@ -106,7 +113,7 @@ export function attribute(seen: SeenNamespace, options: AttributionOptions): Att
     const found = cgroupOf(proc, pid);
     if (found?.container !== undefined) {
       const { id, engine } = found.container;
-      if (!here.has(id)) here.set(id, containers.get(id) ?? { id, engine });
+      here.set(id, joined(here.get(id) ?? containers.get(id) ?? { id }, { id, engine }));
     } else if (found?.machine !== undefined) {
       other ??= { kind: 'machine', name: found.machine, pid };
     } else if (found?.unit !== undefined) {
@@ -115,10 +122,15 @@ export function attribute(seen: SeenNamespace, options: AttributionOptions): Att
   }
   const all = [...here.values()].sort(byRank);
   const pods = all.flatMap(({ pod }) => (pod === undefined ? [] : [`pod:${pod.namespace}/${pod.name}`]));
+  const groups = all.flatMap(({ group, compose }) => [
+    ...(group === undefined ? [] : [`podman:${group}`]),
+    ...(compose === undefined ? [] : [`compose:${compose.project}/${compose.service}`]),
+  ]);
   const names = [
     ...(host ? ['host'] : []),
     ...pods,
     ...all.map(containerName),
+    ...groups,
     ...(other === undefined || all.length > 0 ? [] : [`${other.kind}:${other.name}`]),
     ...own,
   ];

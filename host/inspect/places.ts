@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 /** Where the kernel and the engines of a host leave what names its namespaces. */
 export interface Places {
   readonly proc: string;
@@ -21,6 +23,22 @@ function socketOf(variable: string | undefined, otherwise: string): string {
   return variable?.startsWith('unix://') ? variable.slice('unix://'.length) : otherwise;
 }
 
+/** Where containers/storage was told to be, containers-storage.conf(5). */
+function storageOf(env: NodeJS.ProcessEnv): Places['storage'][number] {
+  let text = '';
+  try {
+    text = readFileSync(env.CONTAINERS_STORAGE_CONF ?? '/etc/containers/storage.conf', 'utf8');
+  } catch {
+    // not told
+  }
+  const value = (key: string): string | undefined =>
+    new RegExp(`^\\s*${key}\\s*=\\s*"([^"]+)"`, 'm').exec(text)?.[1];
+  return {
+    run: value('runroot') ?? '/run/containers/storage',
+    graph: value('graphroot') ?? '/var/lib/containers/storage',
+  };
+}
+
 /** The places of this host, as the environment tells them: DOCKER_HOST, CONTAINER_HOST, XDG_RUNTIME_DIR, XDG_DATA_HOME. */
 export function placesOf(env: NodeJS.ProcessEnv = process.env): Places {
   const runtime = env.XDG_RUNTIME_DIR;
@@ -41,7 +59,7 @@ export function placesOf(env: NodeJS.ProcessEnv = process.env): Places {
       ]),
     ],
     storage: [
-      { run: '/run/containers/storage', graph: '/var/lib/containers/storage' },
+      storageOf(env),
       ...rootless.flatMap((directory) =>
         data === undefined ? [] : [{ run: `${directory}/containers`, graph: `${data}/containers/storage` }],
       ),
