@@ -8,7 +8,8 @@ import { addNs } from './commands/ns.js';
 
 const program = new Command('netloom')
   .description('Netlink, and the container networking built on it')
-  .version('0.1.0');
+  .version('0.1.0')
+  .enablePositionalOptions();
 
 // what a command does is imported when it is called: here are only its name and options
 for (const add of [addDecode, addCni, addInstall, addNs, addDemo]) add(program);

@@ -11,7 +11,9 @@ export {
 } from './contents.js';
 export { type DanglingName, type Discovery, discover, type SeenNamespace } from './discover.js';
 export { InspectError, type Problem } from './errors.js';
+export { type ExecuteOptions, executeIn } from './execute.js';
 export { type FoundNamespace, type Inventory, type InventoryOptions, inventory } from './inventory.js';
+export { type NamespaceLink, NamespaceLinks, type Repair } from './links.js';
 export { openFound } from './open.js';
 export type { Owner } from './owner.js';
 export { type Places, placesOf } from './places.js';

@@ -1,7 +1,6 @@
 import { idOf } from './discover.js';
 import { InspectError } from './errors.js';
 import { type FoundNamespace, type Inventory, type InventoryOptions, inventory } from './inventory.js';
-import { placesOf } from './places.js';
 
 /** What a selector says, before it is looked up. */
 export type Selector =
@@ -148,7 +147,18 @@ function throwMissing(text: string): never {
   throw missing(text);
 }
 
+/** Words whose names are known without any engine. */
+const plainWords: readonly string[] = ['netns', 'docker-netns', 'unit', 'machine'];
+
+/** Does nobody but an engine know what a selector means? */
+function needsEngines(selector: Selector): boolean {
+  if (selector.kind === 'named') return !plainWords.includes(selector.word);
+  return selector.kind === 'prefix';
+}
+
 export interface ResolveOptions extends InventoryOptions {
+  /** Whether engines are asked; by default where a selector, or `all`, needs their names. */
+  readonly engines?: boolean;
   /** Every namespace, in place of those that are selected. */
   readonly all?: boolean;
 }
@@ -166,7 +176,9 @@ export async function resolveSelectors(
   const selectors = (texts.length === 0 ? ['self'] : texts).map(
     (text) => [parseSelector(text), text] as const,
   );
-  const found = await inventory({ places: placesOf(), ...options });
+  const engines =
+    options.engines ?? (options.all === true || selectors.some(([selector]) => needsEngines(selector)));
+  const found = await inventory({ ...options, engines });
   if (options.all) return found.namespaces;
   const chosen = new Map<number, FoundNamespace>();
   for (const [selector, text] of selectors) {
