@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { execute as replace } from '../netlink/native.js';
+import { execute as replace } from '../netlink/execution.js';
 import { InspectError } from './errors.js';
 import type { FoundNamespace } from './inventory.js';
 import { openFound } from './open.js';
