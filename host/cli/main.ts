@@ -5,6 +5,7 @@ import { addDecode } from './commands/decode.js';
 import { addDemo } from './commands/demo.js';
 import { addInstall } from './commands/install.js';
 import { addNs } from './commands/ns.js';
+import { addTables } from './commands/tables.js';
 
 const program = new Command('netloom')
   .description('Netlink, and the container networking built on it')
@@ -12,6 +13,6 @@ const program = new Command('netloom')
   .enablePositionalOptions();
 
 // what a command does is imported when it is called: here are only its name and options
-for (const add of [addDecode, addCni, addInstall, addNs, addDemo]) add(program);
+for (const add of [addDecode, addCni, addInstall, addNs, addTables, addDemo]) add(program);
 
 await program.parseAsync();

@@ -19,3 +19,4 @@ export type { Owner } from './owner.js';
 export { type Places, placesOf } from './places.js';
 export type { NamespaceId, Reference } from './reference.js';
 export { parseSelector, type ResolveOptions, resolveSelectors, type Selector, select } from './selector.js';
+export { type NamespaceTable, readTables, type TableName, type TableOptions, tableNames } from './tables.js';
