@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
 /** Where the kernel and the engines of a host leave what names its namespaces. */
 export interface Places {
@@ -39,6 +39,20 @@ function storageOf(env: NodeJS.ProcessEnv): Places['storage'][number] {
   };
 }
 
+/** Where containerds keep the state of tasks: /run/containerd, k3s' and Docker's own, and those told to be elsewhere. */
+function containerdStates(run: string): string[] {
+  let names: string[];
+  try {
+    names = readdirSync(run);
+  } catch {
+    return [];
+  }
+  return names
+    .flatMap((name) => ['', '/containerd', '/containerd/daemon'].map((below) => `${run}/${name}${below}`))
+    .map((state) => `${state}/io.containerd.runtime.v2.task`)
+    .filter((directory) => existsSync(directory));
+}
+
 /** The places of this host, as the environment tells them: DOCKER_HOST, CONTAINER_HOST, XDG_RUNTIME_DIR, XDG_DATA_HOME. */
 export function placesOf(env: NodeJS.ProcessEnv = process.env): Places {
   const runtime = env.XDG_RUNTIME_DIR;
@@ -64,11 +78,7 @@ export function placesOf(env: NodeJS.ProcessEnv = process.env): Places {
         data === undefined ? [] : [{ run: `${directory}/containers`, graph: `${data}/containers/storage` }],
       ),
     ],
-    containerd: [
-      '/run/containerd/io.containerd.runtime.v2.task',
-      '/run/k3s/containerd/io.containerd.runtime.v2.task',
-      '/run/docker/containerd/daemon/io.containerd.runtime.v2.task',
-    ],
+    containerd: containerdStates('/run'),
     cni: '/var/lib/cni',
   };
 }
