@@ -4,7 +4,7 @@ import { nsid } from '../schema/nsid.js';
 
 const { getnsid, newnsid } = nsid.messages;
 
-/** The numbers that the caller's namespace has given to others. Reading them gives none. */
+/** The numbers that a namespace has given to others. Reading them gives none. */
 export class NsidReader {
   readonly #socket: NetlinkSocket;
 
@@ -12,9 +12,10 @@ export class NsidReader {
     this.#socket = socket;
   }
 
-  static open(): NsidReader {
+  /** Asks in the caller's namespace, or in one that is open. */
+  static open(namespace?: number): NsidReader {
     registry().register(nsid);
-    return new NsidReader(NetlinkSocket.open({ protocol: 'route' }));
+    return new NsidReader(NetlinkSocket.open({ protocol: 'route', namespace }));
   }
 
   /** The number of an open namespace; undefined when it has none. */

@@ -4,7 +4,7 @@ import {
   type Inventory,
   inventory,
   linksByNsid,
-  type Owner,
+  ownerText,
   parseSelector,
   select,
 } from '../../inspect/index.js';
@@ -19,27 +19,6 @@ export interface ListOptions {
 
 /** Version of the JSON's shape; additions do not change it. */
 const SCHEMA_VERSION = 1;
-
-/** An owner in a few words. */
-export function ownerText({ kind, name, engine, container, compose, pid }: Owner): string {
-  switch (kind) {
-    case 'host':
-      return 'host';
-    case 'container':
-    case 'pod': {
-      const short = container === undefined || container.startsWith(name) ? '' : ` ${container.slice(0, 12)}`;
-      const of = compose === undefined ? '' : ` (${compose.project}/${compose.service})`;
-      const by = engine === undefined ? '' : kind === 'pod' ? ` (${engine})` : '';
-      return `${kind === 'pod' ? 'pod' : (engine ?? 'container')} ${name}${short}${by}${of}`;
-    }
-    case 'process':
-      return `process ${pid} ${name}`;
-    case 'name':
-      return '-';
-    default:
-      return `${kind} ${name}`;
-  }
-}
 
 const global = 0;
 
