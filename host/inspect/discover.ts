@@ -123,7 +123,7 @@ export function discover(places: Places = placesOf()): Discovery {
   }
   for (const [path, inode] of bound) if (!named.has(path)) note(inode, { kind: 'mount', path });
 
-  const { seen, members, hidden } = scanProcesses(places.proc);
+  const { seen, members, hidden } = scanProcesses(places.proc, device);
   for (const [inode, reference] of seen) note(inode, reference);
   if (hidden > 0) {
     const message = `${hidden} ${hidden === 1 ? 'process' : 'processes'} could not be looked at: namespaces that only they are in are missing`;

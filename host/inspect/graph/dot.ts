@@ -18,7 +18,7 @@ function node({ id, name, kind, detail, addresses, up }: GraphInterface): string
 
 const styles = {
   veth: `dir=none, color="${colours.veth}", penwidth=1.6`,
-  port: `arrowhead=none, arrowtail=dot, dir=back, color="${colours.port}"`,
+  port: `arrowhead=dot, arrowsize=0.6, color="${colours.port}"`,
   lower: `style=dashed, arrowhead=vee, color="${colours.lower}"`,
 } as const;
 
@@ -45,7 +45,10 @@ export function graphDot(graph: Graph): string {
   });
   const shown = new Set(graph.namespaces.flatMap((one) => shownInterfaces(one).map(({ id }) => id)));
   for (const { kind, from, to } of graph.edges) {
-    if (shown.has(from) && shown.has(to)) out.push(`  ${quoted(from)} -> ${quoted(to)} [${styles[kind]}];`);
+    if (!shown.has(from) || !shown.has(to)) continue;
+    // a bridge stands before its ports
+    const [first, second] = kind === 'port' ? [to, from] : [from, to];
+    out.push(`  ${quoted(first)} -> ${quoted(second)} [${styles[kind]}];`);
   }
   graph.published.forEach((port, at) => {
     const id = quoted(`port:${at}`);
