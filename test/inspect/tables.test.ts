@@ -42,19 +42,7 @@ function furnish(lab: Lab, other: Lab): void {
   ip('addr', 'add', '10.1.0.7/24', 'brd', '+', 'dev', 'v0');
   ip('addr', 'add', '10.1.0.9/32', 'peer', '10.1.0.10', 'dev', 'v0');
   ip('addr', 'add', 'fd00:1::1/64', 'dev', 'v0', 'nodad');
-  ip(
-    'addr',
-    'add',
-    'fd00:1::9/64',
-    'dev',
-    'v0',
-    'nodad',
-    'noprefixroute',
-    'valid_lft',
-    '100000',
-    'preferred_lft',
-    '0',
-  );
+  ip('addr', 'add', 'fd00:1::9/64', 'dev', 'v0', 'nodad', 'noprefixroute', 'preferred_lft', '0');
   ip('route', 'add', 'default', 'via', '10.1.0.2');
   ip('route', 'add', '10.9.0.0/16', 'via', '10.1.0.3', 'metric', '5', 'mtu', '1400', 'advmss', '1300');
   ip('route', 'add', 'blackhole', '10.10.0.0/16');

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { isDeepStrictEqual } from 'node:util';
 import type { Test } from 'tap';
 import { inventory, readTables, type TableName, type TableOptions } from '../../../host/inspect/index.js';
 import type { Lab } from '../../support/lab.js';
@@ -31,10 +32,21 @@ export async function comparesWithIp(
 ): Promise<void> {
   const all = await inventory({ engines: false, nsids: false });
   const found = all.namespaces.filter(({ id }) => id.inode === lab.namespace.id.ino);
-  const { tables, problems } = await readTables(name, found, all.self.inode, options);
-  t.same(problems, []);
-  const ours = withoutTimers(tables[0]?.rows) as Json[];
-  const theirs = withoutTimers(printed(lab, args)) as Json[];
+  const read = async (): Promise<Json[]> => {
+    const { tables, problems } = await readTables(name, found, all.self.inode, options);
+    t.same(problems, []);
+    return withoutTimers(tables[0]?.rows) as Json[];
+  };
+  const print = (): Json[] => withoutTimers(printed(lab, args)) as Json[];
+  // the kernel settles states and addresses by itself: what counts is a moment at which nothing changes
+  let theirs = print();
+  let ours = await read();
+  for (let attempt = 0; attempt < 50; attempt++) {
+    const after = print();
+    if (isDeepStrictEqual(theirs, after)) break;
+    theirs = after;
+    ours = await read();
+  }
   t.same(ours, theirs, `ip ${args.join(' ')}`);
   t.same(
     ours.map((row) => Object.keys(row)),
