@@ -86,7 +86,7 @@ export function layOut(graph: Graph): Layout {
   for (const at of outwards) {
     const { cards: column, root } = columns[at] as Column;
     const width = Math.max(...column.map((card) => card.width));
-    const top = MARGIN + (root ? Math.max(0, (tallest - heightOf(column)) / 2) : 0);
+    const top = MARGIN + (root ? Math.max(0, Math.round((tallest - heightOf(column)) / 2)) : 0);
     const places = stack(column, top, (card) => (root ? undefined : anchorOf(card, links, rows, placed)));
     for (const { card, y } of places) {
       placed.set(card.id, { card: { ...card, width }, x: xs[at] as number, y });
