@@ -11,6 +11,7 @@ import {
   readGraph,
   resolveSelectors,
 } from '../inspect/index.js';
+import { complaints } from './complaints.js';
 import { withProgress } from './progress.js';
 
 export type GraphFormat = 'text' | 'json' | 'dot' | 'svg' | 'html';
@@ -61,5 +62,5 @@ export async function graphCommand(texts: readonly string[], options: GraphComma
   if (output === undefined) stdout.write(text);
   else writeFileSync(output, text);
   if (format === 'json') return;
-  for (const { source, message } of graph.problems) stderr.write(`netloom: ${source}: ${message}\n`);
+  for (const complaint of complaints(graph.problems)) stderr.write(`netloom: ${complaint}\n`);
 }

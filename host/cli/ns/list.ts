@@ -8,6 +8,7 @@ import {
   parseSelector,
   select,
 } from '../../inspect/index.js';
+import { complaints } from '../complaints.js';
 import { withProgress } from '../progress.js';
 import { some, tableText } from '../table.js';
 
@@ -109,10 +110,7 @@ export async function listNamespaces(
       ? `${path}: nothing is mounted there any more`
       : `${path}: leads to ${target}, which is gone`,
   );
-  const problems = found.problems.map(({ source, message }) => `${source}: ${message}`);
-  const own = all.flatMap(({ problem }) =>
-    problem === undefined ? [] : [`${problem.source}: ${problem.message}`],
-  );
+  const own = all.flatMap(({ problem }) => problem ?? []);
   if (options.json) {
     const document = {
       schemaVersion: SCHEMA_VERSION,
@@ -124,5 +122,8 @@ export async function listNamespaces(
     return { text: JSON.stringify(document), complaints: [] };
   }
   const rows = [...all.map(row), ...unreached.map(unreachedRow)];
-  return { text: tableText(titles, rows), complaints: [...problems, ...own, ...dangling] };
+  return {
+    text: tableText(titles, rows),
+    complaints: [...complaints([...found.problems, ...own]), ...dangling],
+  };
 }
