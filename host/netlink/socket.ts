@@ -52,6 +52,9 @@ export interface BatchOutcome {
 }
 
 const BUFFER = 256 * 1024;
+/** Inboxes of closed sockets, for the next: making one costs more than a short dump. */
+const idle: Inbox[] = [];
+const IDLE = 4;
 const RECEIVE_BUFFER = 1024 * 1024;
 const TIMEOUT = 30_000;
 const SOL_SOCKET = 1;
@@ -77,7 +80,7 @@ export class NetlinkSocket {
   readonly #native: NativeSocket;
   readonly #timeout: number;
   readonly #sequences = new Sequence(1 + Math.floor(Math.random() * 0x7fff_0000));
-  #inbox = new Inbox(BUFFER);
+  #inbox = idle.pop() ?? new Inbox(BUFFER);
   /** While one inbox is read, the other is filled. */
   #spare: Inbox | undefined;
   #tail: Promise<unknown> = Promise.resolve();
@@ -219,6 +222,8 @@ export class NetlinkSocket {
     if (this.#closed) return;
     this.#closed = true;
     this.#native.close();
+    const free = this.#running === 0 && this.#abandoned === undefined && this.#inbox.buffer.length === BUFFER;
+    if (free && idle.length < IDLE) idle.push(this.#inbox);
   }
 
   [Symbol.dispose](): void {
