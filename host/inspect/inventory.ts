@@ -1,3 +1,4 @@
+import type { Namespace } from '../namespace/namespace.js';
 import { type DanglingName, type Discovery, discover, idOf } from './discover.js';
 import { type Answers, askEngines } from './engines/ask.js';
 import { InspectError, type Problem, reason } from './errors.js';
@@ -93,6 +94,37 @@ interface Numbered {
   problems: Problem[];
 }
 
+/** Namespaces that are open at the same time. */
+const AT_ONCE = 64;
+
+/** Leaves those out that are gone; those that may not be opened stay as they are, and why is noted. */
+function numberSome(
+  namespaces: readonly FoundNamespace[],
+  reader: NsidReader,
+  refused: unknown[],
+): FoundNamespace[] {
+  const opened: { readonly found: FoundNamespace; readonly namespace: Namespace | undefined }[] = [];
+  try {
+    for (const found of namespaces) {
+      try {
+        opened.push({ found, namespace: openFound(found) });
+      } catch (error) {
+        if (error instanceof InspectError) continue;
+        refused.push(error);
+        opened.push({ found, namespace: undefined });
+      }
+    }
+    const numbers = reader.ofAll(opened.flatMap(({ namespace }) => namespace?.fd ?? []));
+    let at = 0;
+    return opened.map(({ found, namespace }) => {
+      const nsid = namespace === undefined ? undefined : numbers[at++];
+      return nsid === undefined ? found : { ...found, nsid };
+    });
+  } finally {
+    for (const { namespace } of opened) namespace?.close();
+  }
+}
+
 /** Tells the numbers of namespaces; leaves those out that are gone by now. */
 function number(namespaces: readonly FoundNamespace[]): Numbered {
   let reader: NsidReader;
@@ -108,19 +140,10 @@ function number(namespaces: readonly FoundNamespace[]): Numbered {
   try {
     const left = new Set(reader.all());
     const refused: unknown[] = [];
-    const found = namespaces.flatMap((one): FoundNamespace[] => {
-      try {
-        using namespace = openFound(one);
-        const nsid = reader.of(namespace.fd);
-        if (nsid === undefined) return [one];
-        left.delete(nsid);
-        return [{ ...one, nsid }];
-      } catch (error) {
-        if (error instanceof InspectError) return [];
-        refused.push(error);
-        return [one];
-      }
-    });
+    const found: FoundNamespace[] = [];
+    for (let at = 0; at < namespaces.length; at += AT_ONCE)
+      found.push(...numberSome(namespaces.slice(at, at + AT_ONCE), reader, refused));
+    for (const { nsid } of found) if (nsid !== undefined) left.delete(nsid);
     const [first] = refused;
     const message = `${refused.length} namespaces could not be opened: ${reason(first)}`;
     const problems = first === undefined ? [] : [{ source: 'nsid', message }];

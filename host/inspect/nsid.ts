@@ -1,3 +1,4 @@
+import { messageFlags } from '../codec/constants.js';
 import { registry } from '../codec/registry.js';
 import { NetlinkSocket } from '../netlink/socket.js';
 import { nsid } from '../schema/nsid.js';
@@ -20,9 +21,21 @@ export class NsidReader {
 
   /** The number of an open namespace; undefined when it has none. */
   of(fd: number): number | undefined {
-    const [answer] = this.#socket.requestSync(getnsid, { attributes: { fd } });
-    const number = (answer?.attributes as { nsid?: number } | undefined)?.nsid;
-    return number === undefined || number < 0 ? undefined : number;
+    return this.ofAll([fd])[0];
+  }
+
+  /** The same of several, in one exchange with the kernel. */
+  ofAll(fds: readonly number[]): (number | undefined)[] {
+    const batch = this.#socket.batch(fds.length);
+    for (const fd of fds) batch.addUnchecked(getnsid, { flags: messageFlags.request, attributes: { fd } });
+    const { answers, failures } = this.#socket.sendSync(batch, () => getnsid);
+    const failed = new Set(failures.map(({ index }) => index));
+    let at = 0;
+    return fds.map((_, index) => {
+      if (failed.has(index)) return undefined;
+      const number = (answers[at++]?.attributes as { nsid?: number } | undefined)?.nsid;
+      return number === undefined || number < 0 ? undefined : number;
+    });
   }
 
   /** All numbers given. */
