@@ -96,7 +96,7 @@ async function measure(): Promise<void> {
       for (const [name, run] of Object.entries(contests))
         samples.set(name, [...(samples.get(name) ?? []), await run()]);
     }
-    if (process.env.NETLOOM_BENCH_ALL) samples.set('ip -all netns exec ip -j address', [
+    samples.set('ip -all netns exec ip -j address', [
       command('ip', '-all', 'netns', 'exec', 'ip', '-j', 'address'),
     ]);
     for (const [name, all] of samples) process.stdout.write(`${name.padEnd(34)} ${summary(all)}\n`);
