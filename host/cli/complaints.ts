@@ -1,4 +1,4 @@
-import type { Problem } from '../inspect/index.js';
+import { type Problem, printable } from '../inspect/index.js';
 import { some } from './table.js';
 
 /** Sources of one complaint that are named. */
@@ -8,5 +8,5 @@ const NAMED = 3;
 export function complaints(problems: readonly Problem[]): string[] {
   const sources = new Map<string, string[]>();
   for (const { source, message } of problems) sources.set(message, [...(sources.get(message) ?? []), source]);
-  return [...sources].map(([message, names]) => `${some([...new Set(names)], NAMED)}: ${message}`);
+  return [...sources].map(([message, names]) => printable(`${some([...new Set(names)], NAMED)}: ${message}`));
 }

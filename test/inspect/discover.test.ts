@@ -171,6 +171,29 @@ test('the host is first, and its numbers for others are told', async (t) => {
   t.equal(numbers.get(lab.namespace.id.ino), 77);
 });
 
+test('a namespace that nothing but a socket keeps is told by its number', async (t) => {
+  const module = (path: string): string => new URL(`../../host/${path}`, import.meta.url).href;
+  const code = `Promise.all([import('${module('index.js')}'), import('${module('inspect/index.js')}')]).then(
+    async ([{ Namespace, NetlinkSocket, Network }, { inventory, linksByNsid }]) => {
+      const network = await Network.open();
+      const namespace = Namespace.createAnonymous();
+      await network.links.create({ ifname: 'kept', kind: 'veth', peer: { ifname: 'inner', namespace } });
+      const socket = NetlinkSocket.open({ protocol: 'route', namespace: namespace.fd });
+      namespace.close();
+      const { unreached } = await inventory({ engines: false });
+      const { linkNetnsid } = await network.links.get('kept');
+      console.log(JSON.stringify({ unreached, linkNetnsid, links: linksByNsid(linkNetnsid).map(({ ifname }) => ifname).sort() }));
+      socket.close();
+      network.close();
+    });`;
+  const lab = new Lab(t, 'unreached');
+  const told = JSON.parse(lab.run(process.execPath, '-e', code)) as {
+    linkNetnsid: number;
+    unreached: number[];
+  };
+  t.same(told, { unreached: [told.linkNetnsid], linkNetnsid: told.linkNetnsid, links: ['inner', 'lo'] });
+});
+
 test('mounts are read with their blanks', (t) => {
   const text = [
     '24 1 254:0 / / rw - ext4 /dev/vda rw',

@@ -1,3 +1,4 @@
+import { Script } from 'node:vm';
 import { test } from 'tap';
 import {
   type Graph,
@@ -121,6 +122,14 @@ pid:78
   t.end();
 });
 
+test('control characters do not reach a terminal', (t) => {
+  const hostile = namespace('1', 'pid:1 \x1b[2J', { interfaces: [item('1', 2, 'a\x9bb')] });
+  const text = graphText({ namespaces: [hostile], edges: [], published: [], problems: [] });
+  for (const control of ['\x1b', '\x9b']) t.notOk(text.includes(control));
+  t.match(text, 'pid:1 \ufffd[2J');
+  t.end();
+});
+
 test('in Graphviz’ language', (t) => {
   const text = graphDot(graph);
   t.match(text, /^digraph netloom \{/);
@@ -163,6 +172,9 @@ test('as a picture', (t) => {
   const html = graphHtml(graph, { title: 'x</title><script>alert(1)</script>' });
   t.notMatch(html, /<script>alert/);
   t.match(html, /default-src 'none'/);
+  const code = /<script>([\s\S]*)<\/script>/.exec(html)?.[1] ?? '';
+  t.ok(code.length > 1000);
+  t.doesNotThrow(() => new Script(code), 'its program is one');
   t.notMatch(
     html.replaceAll('http://www.w3.org/2000/svg', '').replaceAll('http-equiv', ''),
     /https?:|src=|href=/,

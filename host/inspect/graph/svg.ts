@@ -35,7 +35,7 @@ const dark = `
 const style = `
 text{font-family:${sans}}.mono{font-family:${mono}}
 .title{font-size:13px;font-weight:600;fill:#fff}.subtitle{font-size:11px;fill:#fff;fill-opacity:.85}
-.name{font-size:12px}.addr{font-size:11px}.badgeText{font-size:10px}.heading{font-size:16px;font-weight:600}.legend{font-size:11px}
+.name{font-size:12px}.addr{font-size:11px}.badgeText{font-size:10px}.heading{font-size:16px;font-weight:600}.legend{font-size:11px;font-weight:400}
 .wire{fill:none;stroke-width:1.7}.wire.veth{stroke:${colours.veth}}
 .wire.lower{stroke:${colours.lower};stroke-dasharray:6 4}.wire.published{stroke:${colours.published};stroke-dasharray:2 4;stroke-width:1.5}
 .knobs{stroke-width:1.7}.knobs.veth{stroke:${colours.veth}}.knobs.lower{stroke:${colours.lower}}.knobs.published{stroke:${colours.published}}
@@ -153,8 +153,7 @@ export function graphSvg(graph: Graph, { title }: PictureOptions): string {
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img">`,
     `<title>${escaped(title)}</title><style>${style}</style>`,
     `<rect class="page" width="${width}" height="${height}"/>`,
-    `<text class="heading" x="32" y="38">${escaped(title)}</text>`,
-    `<text class="soft legend" x="${width - 32}" y="38" text-anchor="end">${count} network namespace${count === 1 ? '' : 's'}</text>`,
+    `<text class="heading" x="32" y="38">${escaped(title)}<tspan class="soft legend" dx="14">${count} network namespace${count === 1 ? '' : 's'}</tspan></text>`,
     `<g transform="translate(0 ${HEADER - 24})"><g class="links">${layout.wires.map(wireSvg).join('\n')}</g>`,
     `<g class="cards">${layout.cards.map(cardSvg).join('\n')}</g></g>`,
     legend(layout.wires, height - 24),

@@ -1,4 +1,5 @@
 import { ownerText } from '../owner-text.js';
+import { printable } from '../printable.js';
 import { containerPortText, type Graph, type GraphNamespace, hostPortText } from './model.js';
 import { type Branch, endsOf, forestOf, Places } from './tree.js';
 
@@ -11,7 +12,10 @@ interface Twig {
 function lines(twigs: readonly Twig[], indent: string): string[] {
   return twigs.flatMap(({ text, below }, at) => {
     const last = at === twigs.length - 1;
-    return [`${indent}${last ? '└─' : '├─'} ${text}`, ...lines(below, `${indent}${last ? '   ' : '│  '}`)];
+    return [
+      `${indent}${last ? '└─' : '├─'} ${printable(text)}`,
+      ...lines(below, `${indent}${last ? '   ' : '│  '}`),
+    ];
   });
 }
 
@@ -44,7 +48,8 @@ export function graphText(graph: Graph): string {
     const owner = ownerText(namespace.owner);
     const title =
       owner === '-' || owner === namespace.name ? namespace.name : `${namespace.name}  (${owner})`;
-    if (namespace.problem !== undefined) return [title, `└─ ${namespace.problem}`].join('\n');
+    if (namespace.problem !== undefined)
+      return [printable(title), `└─ ${printable(namespace.problem)}`].join('\n');
     const published = graph.published.filter(({ at }) => at === namespace.id);
     const ports = published.map((port): Twig => {
       const to = port.to === undefined ? undefined : places.get(port.to)?.namespace.name;
@@ -55,7 +60,7 @@ export function graphText(graph: Graph): string {
       ...forestOf(namespace, graph).map((branch) => twigOf(branch, namespace, graph, places)),
       ...(ports.length === 0 ? [] : [{ text: 'published ports', below: ports }]),
     ];
-    return [title, ...lines(twigs, '')].join('\n');
+    return [printable(title), ...lines(twigs, '')].join('\n');
   });
   return blocks.join('\n\n');
 }
