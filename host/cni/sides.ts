@@ -48,7 +48,10 @@ export class WarmSockets {
 
   /** @internal For `openSides`. */
   give(home: string, parts: Parts): void {
-    if (this.#closed) return close(parts);
+    if (this.#closed) {
+      close(parts);
+      return;
+    }
     this.#idle.push({ home, parts });
     // the oldest may be of a namespace that this process has left
     while (this.#idle.length > this.#maximum) close(this.#idle.shift()?.parts ?? {});
