@@ -19,6 +19,10 @@ export interface FaultCase {
   /** Really kills the process too, at every call. */
   readonly kill?: boolean;
   readonly ifname?: string;
+  /** Gives back what DEL need not bring back, since the plugins before remove it. */
+  readonly afterDelete?: (container: Container) => void;
+  /** It has nothing to do with nftables, of which many questions take their time. */
+  readonly ruleless?: boolean;
   /** DEL succeeds also when something cannot be undone, which it tells; the next DEL undoes it. */
   readonly forgiving?: boolean;
   /** CHECK is not for this plugin. */
@@ -73,6 +77,7 @@ class Loop {
       const answer = await faulty.run(command, config, container);
       t.equal(answer?.status, 0, JSON.stringify(answer?.output));
     }
+    one.afterDelete?.(container);
     const loop = new Loop(t, faulty, container, config, one);
     loop.#clean = await loop.#state();
     return loop;
@@ -80,7 +85,7 @@ class Loop {
 
   async #state(): Promise<Json> {
     return {
-      ...(await this.#oracle.state()),
+      ...(await this.#oracle.state(!this.#one.ruleless)),
       ...this.#one.observe?.(this.#faulty.host, this.#container),
     };
   }
@@ -104,6 +109,7 @@ class Loop {
 
   async #delete(what: string): Promise<void> {
     this.#succeeds(await this.#run('DEL'), `DEL after ${what}`);
+    this.#one.afterDelete?.(this.#container);
   }
 
   /** Each thing refused: ADD fails and leaves nothing, or what was refused was not needed and CHECK is content. */
@@ -151,6 +157,7 @@ class Loop {
       const what = `${this.#one.name}: DEL ${kind} at ${nth} (${answer?.report.struck})`;
       // it may say that it has done all only if it has
       const saysDone = answer?.status === 0 && !(this.#one.forgiving && answer.log.length > 0);
+      if (saysDone) this.#one.afterDelete?.(this.#container);
       if (saysDone) await this.#isClean(what);
       await this.#delete(what);
       if (!saysDone) await this.#isClean(`${what}, then DEL`);

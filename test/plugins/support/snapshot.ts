@@ -142,9 +142,10 @@ export class Oracle {
     this.#sides = [new SideOracle(t, host.lab), new SideOracle(t, lab)];
   }
 
-  async state(): Promise<Json> {
+  async state(withRules: boolean): Promise<Json> {
     const [host, container] = await Promise.all(this.#sides.map((side) => side.state()));
-    return { host, container, nftables: nftablesOf(this.#host.lab), files: filesOf(this.#host.dataDir) };
+    const nftables = withRules ? nftablesOf(this.#host.lab) : [];
+    return { host, container, nftables, files: filesOf(this.#host.dataDir) };
   }
 }
 
