@@ -305,33 +305,6 @@ test('a failed ADD leaves everything as it was', { timeout: 60_000 }, async (t) 
   t.same(policy(container), before);
 });
 
-const THOROUGH = 60;
-
-for (const kind of ['refused', 'killed'] as const) {
-  test(`each message to the kernel ${kind}`, { timeout: 120_000 }, async (t) => {
-    let faults = 0;
-    for (let nth = 1; nth < THOROUGH; nth++) {
-      const host = new CniHost(t);
-      const container = twoInterfaces(host, { six: true });
-      const before = policy(container);
-      const ips = [two[0] as Json, { address: NET1_SIX[0], gateway: NET1_SIX[1], interface: 1 }];
-      const config = configOf({ addSourceHints: true }, ips);
-      const outcome = host.runWithFault('sbr', 'ADD', config, container, { nth, kind }, IFNAME);
-      if (kind === 'refused' && outcome.status !== 0) {
-        t.match(outcome.json, { code: 999 });
-        t.same(policy(container), before, `nothing is left behind when message ${nth} is refused`);
-      }
-      mustRun(t, host, 'ours', 'DEL', config, container);
-      const { rules, routes } = policy(container);
-      t.same([rules, routes.filter(({ table }) => table !== 'main')], [[], []], `DEL after ${nth}`);
-      // what is only a hint may fail
-      if (outcome.status === 0 && !outcome.stderr.includes('sbr:')) break;
-      faults++;
-    }
-    t.ok(faults > 10 && faults < THOROUGH - 1, `${faults} faults`);
-  });
-}
-
 test('bad input', { timeout: 60_000 }, async (t) => {
   const host = new CniHost(t);
   const container = twoInterfaces(host);

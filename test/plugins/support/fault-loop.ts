@@ -19,8 +19,8 @@ export interface FaultCase {
   /** Really kills the process too, at every call. */
   readonly kill?: boolean;
   readonly ifname?: string;
-  /** Gives back what DEL need not bring back, since the plugins before remove it. */
-  readonly afterDelete?: (container: Container) => void;
+  /** It takes routes from the main table that its DEL need not bring back, since they go with the interface. */
+  readonly takesRoutes?: boolean;
   /** It has nothing to do with nftables, of which many questions take their time. */
   readonly ruleless?: boolean;
   /** DEL succeeds also when something cannot be undone, which it tells; the next DEL undoes it. */
@@ -38,6 +38,16 @@ const complete = (config: Json, prevResult?: Json): Json => ({
   ...config,
   ...(prevResult === undefined ? {} : { prevResult }),
 });
+
+/** Keeps what a container has in its main tables, or makes it so again. */
+function keepRoutes({ directory }: CniHost, { lab }: Container, what: 'save' | 'restore'): void {
+  const commands = ['-4', '-6'].map((family) =>
+    what === 'save'
+      ? `ip ${family} route save table main >${directory}/routes${family}`
+      : `ip ${family} route flush table main; ip ${family} route restore <${directory}/routes${family}`,
+  );
+  lab.run('sh', '-c', commands.join('; '));
+}
 
 class Loop {
   readonly #t: Test;
@@ -73,11 +83,12 @@ class Loop {
       prevResult = answer?.output as Json;
     }
     const config = complete(one.config(host), prevResult);
+    if (one.takesRoutes) keepRoutes(host, container, 'save');
     for (const command of ['ADD', 'DEL']) {
       const answer = await faulty.run(command, config, container);
       t.equal(answer?.status, 0, JSON.stringify(answer?.output));
     }
-    one.afterDelete?.(container);
+    if (one.takesRoutes) keepRoutes(host, container, 'restore');
     const loop = new Loop(t, faulty, container, config, one);
     loop.#clean = await loop.#state();
     return loop;
@@ -103,13 +114,17 @@ class Loop {
     this.#clean = state;
   }
 
+  #restoreRoutes(): void {
+    if (this.#one.takesRoutes) keepRoutes(this.#faulty.host, this.#container, 'restore');
+  }
+
   #succeeds(answer: Answer | undefined, what: string): void {
     if (answer?.status !== 0) this.#t.fail(`${what}: ${JSON.stringify(answer?.output)}`);
   }
 
   async #delete(what: string): Promise<void> {
     this.#succeeds(await this.#run('DEL'), `DEL after ${what}`);
-    this.#one.afterDelete?.(this.#container);
+    this.#restoreRoutes();
   }
 
   /** Each thing refused: ADD fails and leaves nothing, or what was refused was not needed and CHECK is content. */
@@ -157,7 +172,7 @@ class Loop {
       const what = `${this.#one.name}: DEL ${kind} at ${nth} (${answer?.report.struck})`;
       // it may say that it has done all only if it has
       const saysDone = answer?.status === 0 && !(this.#one.forgiving && answer.log.length > 0);
-      if (saysDone) this.#one.afterDelete?.(this.#container);
+      if (saysDone) this.#restoreRoutes();
       if (saysDone) await this.#isClean(what);
       await this.#delete(what);
       if (!saysDone) await this.#isClean(`${what}, then DEL`);
