@@ -322,4 +322,8 @@ test('CHECK of a chain', { timeout: 60_000 }, async (t) => {
   }
   t.same(linkNames(container), ['lo']);
   succeeds(t, await plugins.run('vrf', 'STATUS', configOf()), 'STATUS');
+  t.match((await plugins.run('vrf', 'STATUS', configOf({ vrfname: undefined }))).json, {
+    code: 7,
+    msg: /valid vrf name/,
+  });
 });
