@@ -8,7 +8,7 @@ import {
   parseNetworkList,
   readNetworkList,
   readNetworkLists,
-} from '../../host/runtime/network-list.js';
+} from '../../host/runtime/index.js';
 import { temporaryDirectory } from '../plugins/ipam/support/leases.js';
 
 // the texts are what cnitool of libcni 1.3.0 says of the same files; the JSON decoder's own are left out
@@ -55,7 +55,7 @@ t.test('broken conflists', async (t) => {
     writeFileSync(file, text);
     t.throws(
       () => readNetworkList(file),
-      { code: 'ERR_NETWORK_CONFIG', message: new RegExp(`^${file}: `) },
+      { code: 'ERR_NETWORK_CONFIG', message: new RegExp(`^${file}:\\d+:\\d+: `) },
       text,
     );
   }
@@ -126,7 +126,7 @@ t.test('a directory of networks', async (t) => {
   t.equal(loadNetworkList(directory, 'a').name, 'a');
   t.throws(() => loadNetworkList(directory, 'b'), {
     code: 'ERR_NETWORK_CONFIG',
-    message: /12-broken\.conflist: /,
+    message: /12-broken\.conflist:1:2: /,
   });
 });
 

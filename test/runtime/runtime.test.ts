@@ -294,9 +294,11 @@ t.test('executables: of the reference, of ours, mixed with bundled ones', async 
   ];
   const bundled = (type: string): Plugin | undefined => (type === 'host-local' ? hostLocal : undefined);
   const ways = [
-    new Runtime({ path: [own, referencePath], cacheDirectory: directory }),
+    new Runtime({ path: [own, referencePath], inProcess: false, cacheDirectory: directory }),
     new Runtime({ path: [referencePath], bundled, cacheDirectory: directory }),
-    ...(hasReference ? [new Runtime({ path: [referencePath], cacheDirectory: directory })] : []),
+    ...(hasReference
+      ? [new Runtime({ path: [referencePath], inProcess: false, cacheDirectory: directory })]
+      : []),
   ];
   for (const cniVersion of ['0.4.0', '1.0.0']) {
     const network = list({ cniVersion }, plugins);
@@ -351,7 +353,11 @@ t.test(
         env: { ...process.env, NETCONFPATH: config, CNI_PATH: referencePath },
       });
     };
-    const runtime = new Runtime({ path: [referencePath], cacheDirectory: join(directory, 'cache', 'cni') });
+    const runtime = new Runtime({
+      path: [referencePath],
+      inProcess: false,
+      cacheDirectory: join(directory, 'cache', 'cni'),
+    });
     const network = parseNetworkList(text);
     tool('add');
     const [cached] = runtime.cache.list();
