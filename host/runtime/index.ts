@@ -2,6 +2,19 @@
 export type { ValidAttachment } from '../cni/plugin.js';
 export type { Attachment } from './attachment.js';
 export { type CachedAttachment, defaultCacheDirectory, ResultCache } from './cache.js';
+export type { Bandwidth, Container, IpRange, PortMapping } from './container.js';
+export {
+  ContainerNetworks,
+  type ContainerNetworksOptions,
+  type SetupOptions,
+  type WatchOptions,
+} from './container-networks.js';
+export type {
+  AttachedNetwork,
+  ContainerInterface,
+  ContainerOutcome,
+  NetworkOutcome,
+} from './container-result.js';
 export { excerpt, NetworkConfigError, type Place, PluginError, placeOf, RuntimeError } from './errors.js';
 export type { Position } from './json-document.js';
 export {
