@@ -52,6 +52,8 @@ export interface Call extends CallOptions {
   readonly extra?: Json;
   /** Is the plugin named in front of its errors? */
   readonly named: boolean;
+  /** Is what it logs of no interest? */
+  readonly quiet?: boolean;
   /** Where its timing is noted. */
   readonly timings: Timing[];
 }
@@ -83,17 +85,22 @@ export class PluginCaller {
   /** What the plugin answers. Throws PluginError, or the reason of `signal`. */
   async call(list: NetworkList, plugin: PluginConfig, call: Call): Promise<Json | undefined> {
     const { command, signal, observe, timings } = call;
+    const log = call.quiet ? () => undefined : this.#options.log;
     signal?.throwIfAborted();
     const about = { network: list.name, type: plugin.type, command };
     observe?.({ ...about, timing: undefined });
     const started = performance.now();
+    const lines = log && new Lines(log);
     let inProcess = false;
     try {
       const bundled = await this.bundledFor(list, plugin.type, call);
       inProcess = bundled !== undefined;
       const stdin = JSON.stringify(configOf(list, plugin, call));
       const environment = this.#environment(command, call.attachment);
-      const execution = { variables: traceVariables(call.trace), stderr: this.#stderr() };
+      const execution = {
+        variables: traceVariables(call.trace),
+        stderr: lines && ((text: string) => lines.add(text)),
+      };
       if (bundled === undefined) {
         const file = findPlugin(plugin.type, this.#options.path);
         return await executePlugin(file, environment, stdin, signal, execution);
@@ -101,7 +108,7 @@ export class PluginCaller {
       const { error, output } = await invoke(bundled, environment, stdin, {
         bundled: this.#options.bundled,
         signal,
-        log: this.#options.log,
+        log,
         runDirectory: this.#options.runDirectory,
         execution,
       });
@@ -111,22 +118,11 @@ export class PluginCaller {
       if (signal?.aborted) throw signal.reason;
       throw pluginError(plugin, call, error);
     } finally {
+      lines?.end();
       const timing = { type: plugin.type, command, inProcess, duration: performance.now() - started };
       timings.push(timing);
       observe?.({ ...about, timing });
     }
-  }
-
-  /** Whole lines, where there is somebody to tell them. */
-  #stderr(): ((text: string) => void) | undefined {
-    const { log } = this.#options;
-    if (log === undefined) return undefined;
-    let rest = '';
-    return (text) => {
-      const lines = (rest + text).split('\n');
-      rest = lines.pop() ?? '';
-      for (const line of lines) log(line);
-    };
   }
 
   #environment(command: Command, attachment: Attachment | undefined): Environment {
@@ -140,6 +136,27 @@ export class PluginCaller {
       path: this.#options.path.join(':'),
       netnsOverride: process.env.CNI_NETNS_OVERRIDE ?? '',
     };
+  }
+}
+
+/** Takes text as it comes and tells whole lines. */
+class Lines {
+  readonly #tell: (line: string) => void;
+  #rest = '';
+  constructor(tell: (line: string) => void) {
+    this.#tell = tell;
+  }
+
+  add(text: string): void {
+    const lines = (this.#rest + text).split('\n');
+    this.#rest = lines.pop() ?? '';
+    for (const line of lines) this.#tell(line);
+  }
+
+  /** Tells a last line that has no end. */
+  end(): void {
+    if (this.#rest !== '') this.#tell(this.#rest);
+    this.#rest = '';
   }
 }
 

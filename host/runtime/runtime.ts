@@ -139,7 +139,7 @@ export class Runtime {
     { signal: _, ...options }: CallOptions = {},
   ): Promise<void> {
     for (const plugin of list.plugins.toReversed()) {
-      const call: Call = { ...options, command: 'DEL', attachment, named: true, timings: [] };
+      const call: Call = { ...options, command: 'DEL', attachment, named: true, quiet: true, timings: [] };
       try {
         await this.#caller.call(list, plugin, call);
       } catch (error) {
