@@ -83,6 +83,8 @@ async function run(
     child.once('exit', () => {
       if (!signal?.aborted) return;
       ended();
+      child.stdout.destroy();
+      child.stderr.destroy();
       reject(signal.reason);
     });
     child.once('close', (code, killed) => {
