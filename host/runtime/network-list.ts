@@ -98,7 +98,7 @@ function pathOfMismatch(error: unknown): JsonPath {
 }
 
 function parseObject(text: string): Json {
-  const value = parseJson(text);
+  const value = parseJson(text) ?? {};
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new Problem(`expected an object, got ${goType(value)}`, []);
   }

@@ -68,11 +68,17 @@ export async function gc(
   return '';
 }
 
+interface Named {
+  /** Of the network, or its file. */
+  readonly name: string;
+  read(): NetworkList;
+}
+
 /** The networks that are named, or all of the directory. */
-function networksOf(names: readonly string[], options: CniOptions): (() => NetworkList)[] {
-  if (names.length > 0) return names.map((name) => () => networkOf(name, options));
+function networksOf(names: readonly string[], options: CniOptions): Named[] {
+  if (names.length > 0) return names.map((name) => ({ name, read: () => networkOf(name, options) }));
   const files = networkFiles(options.confDir);
-  if (files.length > 0) return files.map((file) => () => readNetworkFile(file));
+  if (files.length > 0) return files.map((file) => ({ name: file, read: () => readNetworkFile(file) }));
   throw new RuntimeError('ERR_NETWORK_NOT_FOUND', `no net configurations found in ${options.confDir}`);
 }
 
@@ -83,6 +89,9 @@ interface NetworkStatus {
   readonly isAsked: boolean;
   readonly error?: unknown;
 }
+
+/** A config that cannot be read has no name; its error begins with the file's. */
+const isFile = (name: string): boolean => name.includes('/');
 
 /** `netloom cni status`: of one network as cnitool does, or a table of all. */
 export async function status(network: string | undefined, options: CniOptions): Promise<string> {
@@ -95,14 +104,16 @@ export async function status(network: string | undefined, options: CniOptions): 
     return '';
   }
   const all: NetworkStatus[] = [];
-  for (const read of networksOf([], options)) {
-    const list = read();
+  for (const one of networksOf([], options)) {
+    let { name } = one;
     try {
+      const list = one.read();
+      name = list.name;
       const { timings } = await tools.runtime.statusNetworkList(list, tools.call);
-      all.push({ network: list.name, isReady: true, isAsked: timings.length > 0 });
+      all.push({ network: name, isReady: true, isAsked: timings.length > 0 });
     } catch (error) {
       if (tools.call.signal?.aborted) throw error;
-      all.push({ network: list.name, isReady: false, isAsked: true, error });
+      all.push({ network: name, isReady: false, isAsked: true, error });
     }
   }
   if (all.some(({ isReady }) => !isReady)) process.exitCode = 1;
@@ -120,7 +131,7 @@ export async function status(network: string | undefined, options: CniOptions): 
     .map(({ network: name, isReady, isAsked, error }) =>
       isReady
         ? `${name}: ${good(isAsked ? 'ready' : 'ready, as far as can be asked before 1.1.0')}`
-        : `${name}: ${bad('not ready')}: ${describe(error)}`,
+        : `${bad('not ready')}: ${describe(error)}`.replace(/^/, isFile(name) ? '' : `${name}: `),
     )
     .join('\n');
 }
@@ -135,9 +146,9 @@ interface Examined {
 export async function validate(names: readonly string[], options: CniOptions): Promise<string> {
   using tools = runtimeOf(options);
   const examined: (Examined | { readonly error: unknown })[] = [];
-  for (const read of networksOf(names, options)) {
+  for (const one of networksOf(names, options)) {
     try {
-      const list = read();
+      const list = one.read();
       examined.push({ list, ...(await tools.runtime.validateNetworkList(list, tools.call)) });
     } catch (error) {
       if (tools.call.signal?.aborted) throw error;

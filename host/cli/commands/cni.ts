@@ -38,6 +38,10 @@ function withAttachment(command: Command): Command {
     .option(...timings);
 }
 
+/** cnitool has it for all commands. */
+const meaningless = (): Option =>
+  new Option('-i, --ifname <name>', 'means nothing; cnitool has it').hideHelp();
+
 /** Prints what the command says, if anything. */
 function printing(options: CniOptions, work: () => Promise<string>): Promise<void> {
   return guarded(async () => {
@@ -93,6 +97,7 @@ export function addCni(program: Command): void {
     .option('--valid <attachments...>', 'CONTAINER or CONTAINER:INTERFACE; the rest goes')
     .option('--stale', 'what is in the cache and has a namespace is valid; the rest goes')
     .option('--all', 'nothing is valid')
+    .addOption(meaningless())
     .option(...timings)
     .action((name: string, target: string | undefined, options: GcOptions) =>
       printing(options, async () => (await import('../cni/network.js')).gc(name, target, options)),
@@ -101,6 +106,7 @@ export function addCni(program: Command): void {
   withCommon(cni.command('status').description('could a namespace be attached now?'))
     .argument('[network]', 'name of a network, or path of its file; all by default')
     .argument('[namespace]', 'means nothing; cnitool has it')
+    .addOption(meaningless())
     .option(...timings)
     .action((name: string | undefined, _target: string | undefined, options: CniOptions) =>
       printing(options, async () => (await import('../cni/network.js')).status(name, options)),

@@ -15,7 +15,7 @@ _netloom() {
   paths="${'$'}{answer%%$'\n'*}"
   case "$paths" in
     :files | :directories)
-      compopt -o filenames 2>/dev/null
+      compopt -o filenames 2>/dev/null || :
       local kind=-f
       [[ $paths == :directories ]] && kind=-d
       while IFS= read -r value; do COMPREPLY+=("$value"); done < <(compgen "$kind" -- "$current")
