@@ -1,5 +1,6 @@
 /** `netloom/runtime`: what a container runtime uses to attach containers to networks. */
 export type { ValidAttachment } from '../cni/plugin.js';
+export type { WarmSockets } from '../cni/sides.js';
 export type { Attachment } from './attachment.js';
 export { type CachedAttachment, defaultCacheDirectory, ResultCache } from './cache.js';
 export type { Bandwidth, Container, IpRange, PortMapping } from './container.js';

@@ -3,6 +3,7 @@ import { CniError, errorCodes } from '../cni/errors.js';
 import { executePlugin, findPlugin } from '../cni/execution.js';
 import { invoke } from '../cni/invoke.js';
 import type { PluginLookup } from '../cni/plugin.js';
+import type { WarmSockets } from '../cni/sides.js';
 import type { Attachment } from './attachment.js';
 import { type Place, PluginError } from './errors.js';
 import { pathOf } from './json-document.js';
@@ -32,8 +33,8 @@ export interface PluginEvent {
 
 export interface CallOptions {
   /**
-   * Ends the plugin that runs and keeps the next ones from beginning; the call throws the signal's reason. Bundled
-   * plugins end at their next step, executed ones are terminated.
+   * Ends the plugin that runs and keeps the next ones from beginning; the call throws the signal's reason when it has
+   * ended. Executed plugins are terminated; of the bundled ones dhcp gives up, and the others are done soon.
    */
   readonly signal?: AbortSignal | undefined;
   /** Overrides what the runtime and the network's config say. */
@@ -64,6 +65,7 @@ export interface CallerOptions {
   readonly inProcess: boolean | ((list: NetworkList, type: string) => boolean);
   readonly log: ((line: string) => void) | undefined;
   readonly runDirectory: string | undefined;
+  readonly warm: WarmSockets | undefined;
 }
 
 /** Runs one plugin of a list: in this process or executed. */
@@ -110,6 +112,7 @@ export class PluginCaller {
         signal,
         log,
         runDirectory: this.#options.runDirectory,
+        warm: this.#options.warm,
         execution,
       });
       if (error !== undefined) throw new CniError(error.code, error.msg, error.details);
@@ -191,10 +194,7 @@ function pluginError(plugin: PluginConfig, { command, named }: Call, error: unkn
 }
 
 /** A key that a plugin names: in Netloom's words, and in those of Go's JSON decoder. */
-const complaints = [
-  /(?:^|\s)([\w./-]+(?:\[\d+\]|\.[\w/-]+)*): expected /,
-  /into Go struct field \w+\.([\w.]+) of type/,
-];
+const complaints = [/(?:^|\s)([\w./-][\w./[\]-]*): expected /, /into Go struct field \w+\.([\w.]+) of type/];
 
 /** The key that a plugin complains of, where its message names one; else the plugin. */
 export function placeOfComplaint(

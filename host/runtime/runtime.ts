@@ -2,6 +2,7 @@ import { validateContainerId, validateInterfaceName, validateNetworkName } from 
 import { CniError, errorCodes } from '../cni/errors.js';
 import type { PluginLookup, ValidAttachment } from '../cni/plugin.js';
 import { formatResult, parseResult, type Result } from '../cni/result.js';
+import type { WarmSockets } from '../cni/sides.js';
 import { atLeast } from '../cni/version.js';
 import { bundled as netloomPlugins } from '../plugins/index.js';
 import type { Attachment } from './attachment.js';
@@ -31,6 +32,11 @@ export interface RuntimeOptions {
   readonly cacheDirectory?: string | undefined;
   /** Where bundled plugins note what GC must know. Default: `/run/netloom`. docs/gc.md */
   readonly runDirectory?: string | undefined;
+  /**
+   * Sockets that bundled plugins keep from call to call, for a process that attaches many containers. Whoever gives them
+   * closes them. Default: each call opens its own.
+   */
+  readonly warm?: WarmSockets | undefined;
   /** Gets lines that plugins log. Default: stderr. */
   readonly log?: ((line: string) => void) | undefined;
 }
@@ -73,11 +79,18 @@ export class Runtime {
   readonly cache: ResultCache;
 
   constructor(options: RuntimeOptions = {}) {
-    const { path = defaultPath, bundled = netloomPlugins, inProcess = true, runDirectory, log } = options;
+    const {
+      path = defaultPath,
+      bundled = netloomPlugins,
+      inProcess = true,
+      runDirectory,
+      warm,
+      log,
+    } = options;
     this.path = path;
     this.#bundled = bundled;
     this.#log = log;
-    this.#caller = new PluginCaller({ path, bundled, inProcess, log, runDirectory });
+    this.#caller = new PluginCaller({ path, bundled, inProcess, log, runDirectory, warm });
     this.cache = new ResultCache(options.cacheDirectory);
   }
 

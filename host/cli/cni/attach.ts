@@ -5,7 +5,6 @@ import { splitPath } from '../../cni/execution.js';
 import { toJson } from '../../cni/result.js';
 import { namesDirectory, pathOf } from '../../namespace/names.js';
 import { Namespace } from '../../namespace/namespace.js';
-import { Network } from '../../network/network.js';
 import {
   type Attachment,
   type CallOptions,
@@ -175,6 +174,7 @@ export async function add(network: string, namespace: string, options: AttachOpt
 
 /** As a runtime leaves it: with the loopback up. */
 async function createNamespace(name: string): Promise<void> {
+  const { Network } = await import('../../network/network.js');
   using namespace = Namespace.create({ name });
   try {
     await using network = await Network.open({ namespace });
