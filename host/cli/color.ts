@@ -1,4 +1,6 @@
-/** What is told in colour: on terminals, unless NO_COLOR is set to anything. https://no-color.org/ */
+import { decorated } from './table.js';
+
+/** What is told in colour, where text is decorated. */
 export interface Palette {
   error(text: string): string;
   good(text: string): string;
@@ -8,15 +10,8 @@ export interface Palette {
 
 const ESCAPE = '\u001b';
 
-export function usesColor(
-  stream: { readonly isTTY?: boolean },
-  env: NodeJS.ProcessEnv = process.env,
-): boolean {
-  return stream.isTTY === true && (env.NO_COLOR ?? '') === '' && env.TERM !== 'dumb';
-}
-
 export function paletteFor(stream: { readonly isTTY?: boolean }, env?: NodeJS.ProcessEnv): Palette {
-  const isOn = usesColor(stream, env);
+  const isOn = decorated(stream, env);
   const paint =
     (code: number) =>
     (text: string): string =>

@@ -4,8 +4,9 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'tap';
-import { paletteFor, usesColor } from '../../host/cli/color.js';
+import { paletteFor } from '../../host/cli/color.js';
 import { Progress } from '../../host/cli/progress.js';
+import { decorated } from '../../host/cli/table.js';
 import { Lab } from '../support/lab.js';
 import { netloom, run } from './support/cli.js';
 import { matches } from './support/snapshot.js';
@@ -221,11 +222,11 @@ test('a signal undoes what was begun', { timeout: 60_000 }, async (t) => {
 
 test('colours and progress are for terminals', async (t) => {
   const terminal = { isTTY: true };
-  t.equal(usesColor(terminal, { TERM: 'xterm' }), true);
-  t.equal(usesColor(terminal, { NO_COLOR: '' }), true, 'an empty NO_COLOR is none');
-  t.equal(usesColor(terminal, { NO_COLOR: '1' }), false);
-  t.equal(usesColor(terminal, { TERM: 'dumb' }), false);
-  t.equal(usesColor({}, {}), false);
+  t.equal(decorated(terminal, { TERM: 'xterm' }), true);
+  t.equal(decorated(terminal, { NO_COLOR: '' }), true, 'an empty NO_COLOR is none');
+  t.equal(decorated(terminal, { NO_COLOR: '1' }), false);
+  t.equal(decorated(terminal, { TERM: 'dumb' }), false);
+  t.equal(decorated({}, {}), false);
   t.equal(paletteFor(terminal, {}).error('x'), '\u001b[31mx\u001b[0m');
   t.equal(paletteFor(terminal, { NO_COLOR: '1' }).error('x'), 'x');
 

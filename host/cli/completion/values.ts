@@ -34,6 +34,8 @@ export const valuesHere: Values = async (name, options) => {
     case 'namespaces':
     case 'selector':
     case 'selectors':
+    case 'names':
+    case 'words':
       return namespaces();
     case 'network':
     case 'networks':
