@@ -8,7 +8,7 @@ import {
 } from './arguments.js';
 import { array, integer, mismatch, object, optional, string, valueAt } from './config.js';
 import { CniError, type ErrorOutput, errorCodes, errorOutput } from './errors.js';
-import { executePlugin, findPlugin, splitPath } from './execution.js';
+import { type Execution, executePlugin, findPlugin, splitPath } from './execution.js';
 import { type Delegate, delegatedIpam, ipamType, resultOf } from './ipam.js';
 import type {
   AttachmentRequest,
@@ -36,6 +36,8 @@ export interface InvokeOptions {
   readonly calledAt?: number | undefined;
   /** Sockets that are kept from call to call. By default each call opens its own. */
   readonly warm?: WarmSockets | undefined;
+  /** How plugins are executed that are delegated to. */
+  readonly execution?: Execution | undefined;
   /** Where ADDs are noted, for GC. Default: `/run/netloom`. */
   readonly runDirectory?: string | undefined;
 }
@@ -132,7 +134,7 @@ async function perform(
         | undefined;
     }
     const file = findPlugin(type, splitPath(environment.path));
-    return await executePlugin(file, delegated, input, options.signal);
+    return await executePlugin(file, delegated, input, options.signal, options.execution);
   };
   const log = options.log ?? ((message: string) => process.stderr.write(`${message}\n`));
   const adds = new RecentAdds(options.runDirectory ?? defaultRunDirectory, name);
