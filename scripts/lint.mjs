@@ -16,6 +16,7 @@ const layers = [
   'runtime',
   'plugins',
   'cni',
+  'monitor',
   'netfilter',
   'network',
   'namespace',

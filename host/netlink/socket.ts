@@ -2,7 +2,6 @@ import { Batch } from '../codec/batch.js';
 import type { DecodedMessage } from '../codec/block.js';
 import { ColumnReader, type Columns } from '../codec/columns.js';
 import { messageFlags } from '../codec/constants.js';
-import { decodeLoaded } from '../codec/decode.js';
 import { type AnyMessageInput, encode, type MessageInput } from '../codec/encode.js';
 import { errnoCode, errnoMeaning } from '../codec/errno.js';
 import { ViewList } from '../codec/view-list.js';
@@ -19,12 +18,15 @@ import { Driver, nothing } from './driver.js';
 import { NetlinkError, SocketError } from './errors.js';
 import { Inbox } from './inbox.js';
 import { exchangeFlags, guarded, type NativeSocket, openSocket, tableLayout } from './native.js';
+import { bytesSink, type DumpOptions, objectSink } from './sinks.js';
 
 /** Protocol numbers of AF_NETLINK, linux/netlink.h */
 export const protocolNumbers = { route: 0, netfilter: 12, generic: 16 } as const satisfies Record<
   Protocol,
   number
 >;
+
+export type { DumpOptions } from './sinks.js';
 
 export interface SocketOptions {
   readonly protocol: Protocol;
@@ -59,13 +61,6 @@ const SO_SNDBUF = 7;
 const SO_SNDBUFFORCE = 32;
 /** ms to wait for the rest of a dump that was given up. */
 const HEAR_OUT = 1000;
-
-export interface DumpOptions<T = DecodedMessage> extends CallOptions {
-  /** Only messages of this kind. */
-  readonly reply?: Message;
-  /** Makes what is returned in the message's place; undefined leaves it out. The message is the callee's to change. */
-  readonly item?: (message: DecodedMessage) => T | undefined;
-}
 
 /**
  * A netlink socket. Calls may overlap: they are made one after the other, in their order. Each has a deadline and
@@ -148,6 +143,17 @@ export class NetlinkSocket {
   ): T[] {
     const out: T[] = [];
     this.#runSync(this.#dump(message, input, objectSink(this.protocol, out, options)), options);
+    return out;
+  }
+
+  /** Reads a whole table as the kernel's datagrams; the last message of the last one is `done`. */
+  dumpBytesSync<M extends Message>(
+    message: M,
+    input: MessageInput<M> = {},
+    options: CallOptions = {},
+  ): Uint8Array[] {
+    const out: Uint8Array[] = [];
+    this.#runSync(this.#dump(message, input, bytesSink(out)), options);
     return out;
   }
 
@@ -419,26 +425,4 @@ function only(conversation: BatchConversation): DecodedMessage[] {
   const [failure] = conversation.failures;
   if (failure !== undefined) throw failure.error;
   return conversation.answers;
-}
-
-/** Items are made datagram by datagram, so that the messages that they come from die young. */
-function objectSink<T>(protocol: Protocol, out: T[], { reply, item }: DumpOptions<T>): Sink {
-  const take =
-    item === undefined
-      ? (address: number, length: number): void =>
-          decodeLoaded(protocol, address, length, out as DecodedMessage[], reply)
-      : (address: number, length: number): void => {
-          const messages: DecodedMessage[] = [];
-          decodeLoaded(protocol, address, length, messages, reply);
-          for (const message of messages) {
-            const made = item(message);
-            if (made !== undefined) out.push(made);
-          }
-        };
-  return {
-    take,
-    clear: () => {
-      out.length = 0;
-    },
-  };
 }
