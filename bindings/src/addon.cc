@@ -106,6 +106,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   shim::InitFile(env, exports);
   shim::InitPacket(env, exports);
   shim::InitTap(env, exports);
+  shim::InitExecute(env, exports);
   return exports;
 }
 

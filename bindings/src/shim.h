@@ -109,5 +109,6 @@ void InitNamespace(Napi::Env env, Napi::Object exports);
 void InitFile(Napi::Env env, Napi::Object exports);
 void InitPacket(Napi::Env env, Napi::Object exports);
 void InitTap(Napi::Env env, Napi::Object exports);
+void InitExecute(Napi::Env env, Napi::Object exports);
 
 }  // namespace shim

@@ -4,12 +4,15 @@ import { addCni } from './commands/cni.js';
 import { addDecode } from './commands/decode.js';
 import { addDemo } from './commands/demo.js';
 import { addInstall } from './commands/install.js';
+import { addNs } from './commands/ns.js';
+import { addTables } from './commands/tables.js';
 
 const program = new Command('netloom')
   .description('Netlink, and the container networking built on it')
-  .version('0.1.0');
+  .version('0.1.0')
+  .enablePositionalOptions();
 
 // what a command does is imported when it is called: here are only its name and options
-for (const add of [addDecode, addCni, addInstall, addDemo]) add(program);
+for (const add of [addDecode, addCni, addInstall, addNs, addTables, addDemo]) add(program);
 
 await program.parseAsync();

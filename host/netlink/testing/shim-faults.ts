@@ -171,6 +171,7 @@ export function shimFaults(native: Addon, gate: Gate): Addon {
     readFileIn: gated('read', native.readFileIn),
     writeFileIn: gated('write', native.writeFileIn),
     createTap: gated('ioctl', native.createTap),
+    execute: gated('execve', native.execute),
     flock: gated('flock', native.flock),
     peerCredentials: gated('getsockopt', native.peerCredentials),
   };
