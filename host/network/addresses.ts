@@ -49,7 +49,8 @@ export interface AddressFilter {
   readonly [attribute: string]: unknown;
 }
 
-function itemOf(message: DecodedMessage): Address {
+/** The item of a message of the kernel's. */
+export function addressOf(message: DecodedMessage): Address {
   const header = message.header as { family: number; prefixlen: number; scope: number; index: number };
   const {
     address: prefix,
@@ -115,7 +116,7 @@ export class Addresses extends Table<Address, AddressFilter, typeof newaddr> {
   }
 
   protected item(message: DecodedMessage): Address {
-    return itemOf(message);
+    return addressOf(message);
   }
 
   protected override accepts(item: Address, filter: AddressFilter, context: Context): boolean {

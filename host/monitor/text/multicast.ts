@@ -3,8 +3,7 @@ import { formatIpv4, formatIpv6, formatMac } from '../../codec/text.js';
 import type { AttributesOf, HeaderOf } from '../../schema/definition.js';
 import type { mdb as family } from '../../schema/mdb.js';
 import { mdbFlags, mdbRouterTypes } from '../../schema/mdb.js';
-import { routeProtocols } from '../../schema/route.js';
-import { bits, type Naming, numberOf, protocolName } from './names.js';
+import { bits, type Naming, numberOf } from './names.js';
 
 type Message = (typeof family.messages)['newmdb'];
 type Attributes = AttributesOf<Message>;
@@ -25,13 +24,6 @@ function entryText({ header, attributes }: Entry, bridge: number, names: Naming)
   let text = `dev ${names.device(bridge)} port ${names.device(entry.ifindex)} grp ${groupAddress(header)}`;
   if (entry.source !== undefined) text += ` src ${entry.source}`;
   text += ` ${entry.state === 'permanent' ? 'permanent' : 'temp'}`;
-  if (entry.groupMode !== undefined) text += ` filter_mode ${entry.groupMode}`;
-  const sources = entry.srcList?.entry ?? [];
-  if (sources.length > 0) {
-    const time = (hundredths: number): string => (hundredths / 100).toFixed(2);
-    text += ` source_list ${sources.map(({ address, timer }) => `${address}/${time(timer ?? 0)}`).join(',')}`;
-  }
-  if (entry.rtprot !== undefined) text += ` proto ${protocolName(numberOf(routeProtocols, entry.rtprot))}`;
   for (const [bit, name] of [
     [mdbFlags.offload, 'offload'],
     [mdbFlags['fast-leave'], 'fast_leave'],

@@ -1,4 +1,12 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { groups, protocols, realms, scopes, services, tables } from '../../inspect/iproute/names.js';
+
+/** A namespace as events have it. */
+export interface Place extends Naming {
+  /** What a selector calls it; empty where a recording has no name. */
+  readonly name: string;
+  /** The number in `net:[…]`; 0 where a recording has none. */
+  readonly inode: number;
+}
 
 /** What lines need to know that is not in the message. */
 export interface Naming {
@@ -12,96 +20,33 @@ export interface Naming {
   namespace(nsid: number): string | undefined;
 }
 
-type Numbered = Readonly<Record<number, string>>;
+export const tableName = (number: number): string => tables.of(number);
+export const protocolName = (number: number): string => protocols.of(number);
+export const scopeName = (number: number): string => scopes.of(number);
+export const realmName = (number: number): string => realms.of(number);
+export const groupName = (number: number): string => groups.of(number);
 
-const directories = ['/etc/iproute2', '/usr/share/iproute2', '/usr/lib/iproute2'];
-
-function parse(text: string): [number, string][] {
-  return text.split('\n').flatMap((line): [number, string][] => {
-    const [number, name] = line.trim().split(/\s+/);
-    if (number === undefined || name === undefined || number.startsWith('#')) return [];
-    const value = Number(number);
-    return Number.isInteger(value) ? [[value, name]] : [];
-  });
-}
-
-function read(path: string): [number, string][] {
-  try {
-    return parse(readFileSync(path, 'utf8'));
-  } catch {
-    return [];
-  }
-}
-
-/** Names of numbers as iproute2 has them: its own, then those of its files (`rt_tables`, `rt_tables.d/*.conf`). */
-function table(
-  file: string,
-  own: Numbered,
-  base: (directory: string) => string = (at) => at,
-): () => Numbered {
-  let known: Record<number, string> | undefined;
-  return () => {
-    if (known !== undefined) return known;
-    known = { ...own };
-    // the administrator's file takes the place of the distribution's
-    const directory = directories.find((at) => read(`${base(at)}/${file}`).length > 0) ?? '/etc/iproute2';
-    let more: string[] = [];
-    try {
-      more = readdirSync(`${base(directory)}/${file}.d`).filter((name) => name.endsWith('.conf'));
-    } catch {
-      // none
-    }
-    for (const path of [
-      `${base(directory)}/${file}`,
-      ...more.map((name) => `${base(directory)}/${file}.d/${name}`),
-    ]) {
-      for (const [number, name] of read(path)) known[number] = name;
-    }
-    return known;
-  };
-}
-
-const tables = table('rt_tables', { 253: 'default', 254: 'main', 255: 'local' });
-const protocols = table('rt_protos', {
-  0: 'unspec',
-  1: 'redirect',
-  2: 'kernel',
-  3: 'boot',
-  4: 'static',
-  8: 'gated',
-  9: 'ra',
-  10: 'mrt',
-  11: 'zebra',
-  12: 'bird',
-  13: 'dnrouted',
-  14: 'xorp',
-  15: 'ntk',
-  16: 'dhcp',
-  18: 'keepalived',
-  42: 'babel',
-  99: 'openr',
-  186: 'bgp',
-  187: 'isis',
-  188: 'ospf',
-  189: 'rip',
-  192: 'eigrp',
-});
-const scopes = table('rt_scopes', { 0: 'global', 200: 'site', 253: 'link', 254: 'host', 255: 'nowhere' });
-const realms = table('rt_realms', { 0: 'unknown' });
-const groups = table('group', { 0: 'default' });
-const fields = table('rt_dsfield', {});
-
-export const tableName = (number: number): string => tables()[number] ?? String(number);
-export const protocolName = (number: number): string => protocols()[number] ?? String(number);
-export const scopeName = (number: number): string => scopes()[number] ?? String(number);
-export const realmName = (number: number): string => realms()[number] ?? String(number);
-export const groupName = (number: number): string => groups()[number] ?? String(number);
 /** A type of service; those without a name in hexadecimal. */
-export const fieldName = (number: number): string =>
-  fields()[number] ?? `0x${number.toString(16).padStart(2, '0')}`;
+export function fieldName(number: number): string {
+  const name = services.of(number);
+  return name === String(number) ? `0x${number.toString(16).padStart(2, '0')}` : name;
+}
 
-const ipProtocols = table('protocols', { 1: 'icmp', 6: 'tcp', 17: 'udp', 58: 'ipv6-icmp', 132: 'sctp' });
-export const ipProtocolName = (number: number): string => ipProtocols()[number] ?? `ipproto-${number}`;
+/** IPPROTO_*, as /etc/protocols calls them. */
+const transports: Readonly<Record<number, string>> = {
+  1: 'icmp',
+  2: 'igmp',
+  6: 'tcp',
+  17: 'udp',
+  33: 'dccp',
+  47: 'gre',
+  50: 'esp',
+  51: 'ah',
+  58: 'ipv6-icmp',
+  132: 'sctp',
+  136: 'udplite',
+};
+export const ipProtocolName = (number: number): string => transports[number] ?? `ipproto-${number}`;
 
 /** Address families as iproute2 writes them. */
 export function familyText(family: number): string {
