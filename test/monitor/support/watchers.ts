@@ -78,7 +78,9 @@ function markOf(number: number): string {
 export async function settled(lab: Lab, ...watchers: Watcher[]): Promise<void> {
   const address = markOf(++mark);
   lab.run('ip', 'addr', 'add', `${address}/32`, 'dev', 'lo');
-  await Promise.all(watchers.map((one) => one.prints(`${address}/32`)));
+  await Promise.all(
+    watchers.map((one) => one.prints(new RegExp(`${address.replaceAll('.', '\\.')}(?!\\d)`))),
+  );
 }
 
 /** The same at the beginning: until all of them listen. */
