@@ -134,7 +134,10 @@ export class Monitor {
       if (own !== undefined) this.#spaces.set(own, space);
     }
     const time = now();
-    if (tell) this.#options.onEvent({ event: 'new', object: 'namespace', time, space });
+    // of one's own namespace alone there is nothing to say
+    if (tell && this.#options.several) {
+      this.#options.onEvent({ event: 'new', object: 'namespace', time, space });
+    }
     for (const one of space.mirror.compare(this.#tracked, present))
       if (tell) this.#tell(space, one.event, one, time, true);
     return true;

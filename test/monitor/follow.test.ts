@@ -56,7 +56,8 @@ test('a docker network goes: the veth comes back, is deleted, then its bridge', 
     );
   const order = [
     'box new eth0',
-    'box delete veth9f8e7d6',
+    'box delete eth0',
+    'host new eth0',
     'host new veth9f8e7d6',
     'host delete veth9f8e7d6',
     'host delete veth1a2b3c4',

@@ -49,7 +49,7 @@ function countersText(counters: Counters | undefined): string {
 }
 
 /** A connection's line, as `conntrack -E` has it. */
-export function connectionText({ name, flags, attributes }: DecodedMessage): string {
+export function connectionText({ name, flags, pid, attributes }: DecodedMessage): string {
   const a = attributes as Attributes;
   const what = name === 'delete' ? '[DESTROY]' : flags & CREATE ? '[NEW]' : '[UPDATE]';
   const protocol = a.tupleOrig?.tupleProto?.protoNum ?? 0;
@@ -66,5 +66,6 @@ export function connectionText({ name, flags, attributes }: DecodedMessage): str
   else if (status !== undefined && status & conntrackStatus.assured) text += '[ASSURED] ';
   if (a.mark !== undefined && a.mark !== 0) text += `mark=${a.mark} `;
   if (a.zone !== undefined) text += `zone=${a.zone} `;
+  if (pid !== 0) text += `[USERSPACE] portid=${pid} `;
   return `${text.trimEnd()}\n`;
 }
