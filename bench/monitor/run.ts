@@ -20,6 +20,8 @@ const asJson = argv.includes('--json');
 const here = fileURLToPath(new URL('.', import.meta.url));
 const cli = join(here, '../../host/cli/main.js');
 
+/** ms that readers are stopped for in the end. */
+const LATE = 500;
 /** USER_HZ */
 const TICKS = 100;
 
@@ -134,14 +136,32 @@ try {
   await quiet(subjects);
   for (const one of subjects) one.last = usageOf(one.child);
   const made = half.made + rest.made;
+  const tallies = subjects.map(({ path }) => tally(path));
+  // readers that are late, as those of a terminal are that is scrolled back
+  const stalling = spawn(execPath, [join(here, 'storm.js'), String(rate), '2', ...names], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let late = '';
+  stalling.stdout.setEncoding('utf8').on('data', (text: string) => {
+    late += text;
+  });
+  await sleep(1000);
+  for (const { child } of subjects) child.kill('SIGSTOP');
+  await sleep(LATE);
+  for (const { child } of subjects) child.kill('SIGCONT');
+  await new Promise((resolve) => stalling.once('close', resolve));
+  await quiet(subjects);
+  const lateMade = (JSON.parse(late) as { made: number }).made;
   const rows = subjects.map((one, i) => {
-    const { events, losses } = tally(one.path);
+    const { events, losses } = tallies[i] as { events: number; losses: number };
+    const after = tally(one.path);
     const cpu = one.last.cpu - one.first.cpu;
     return {
       title: one.title,
       heard: events - (before[i] as number),
       lost: Math.max(0, made - (events - (before[i] as number))),
       overruns: losses,
+      lostWhenLate: Math.max(0, lateMade - (after.events - events)),
       cpuSeconds: Number(cpu.toFixed(2)),
       microsecondsPerEvent: Number(((cpu * 1e6) / made).toFixed(1)),
       residentMiB: [one.first, one.middle, one.last].map(({ resident }) => Math.round(resident / 1024)),
@@ -154,7 +174,7 @@ try {
     for (const row of rows) {
       const memory = row.residentMiB.join(' → ');
       process.stdout.write(
-        `${row.title.padEnd(24)} heard ${row.heard}, lost ${row.lost}, overruns ${row.overruns}, ${row.cpuSeconds} s of processor (${row.microsecondsPerEvent} µs an event), ${memory} MiB\n`,
+        `${row.title.padEnd(24)} heard ${row.heard}, lost ${row.lost}, overruns ${row.overruns}, lost ${row.lostWhenLate} when ${LATE} ms late, ${row.cpuSeconds} s of processor (${row.microsecondsPerEvent} µs an event), ${memory} MiB\n`,
       );
     }
   }

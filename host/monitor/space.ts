@@ -180,21 +180,19 @@ function readProtocol(
 
 const HEADER = 16;
 
-/** The messages of a datagram, each with its bytes, which are part of the datagram's. */
+/** The messages of a datagram, each with its bytes, which are part of the datagram's; not those that are broken. */
 export function messagesIn(
   protocol: Protocol,
   datagram: Uint8Array,
 ): { message: DecodedMessage; bytes: Uint8Array }[] {
-  const messages = decodeMessages(protocol, datagram);
-  if (messages.length === 1) return [{ message: messages[0] as DecodedMessage, bytes: datagram }];
   const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.byteLength);
   const out: { message: DecodedMessage; bytes: Uint8Array }[] = [];
   let at = 0;
-  for (const message of messages) {
+  for (const message of decodeMessages(protocol, datagram)) {
     if (at + HEADER > datagram.length) break;
     const length = view.getUint32(at, true);
     if (length < HEADER || at + length > datagram.length) break;
-    out.push({ message, bytes: datagram.subarray(at, at + length) });
+    if (message.truncated !== true) out.push({ message, bytes: datagram.subarray(at, at + length) });
     at += (length + 3) & ~3;
   }
   return out;

@@ -43,6 +43,13 @@ export interface Watching {
   close(): void;
 }
 
+async function ownAlone(monitor: Monitor, options: WatchNamespacesOptions, error: Error): Promise<Watching> {
+  options.onProblem?.(new Error(`only your own namespace is told of: ${error.message}`, { cause: error }));
+  const own = await resolveSelectors([], { engines: false });
+  for (const one of own) monitor.attach(one, { tell: options.initial ?? false });
+  return { monitor, close: () => monitor.close() };
+}
+
 /**
  * Monitors the namespaces that selectors mean, and follows them: one that appears is attached, with events of all that
  * is in it. Throws InspectError for selectors that mean nothing now, SystemCallError, NetlinkError.
@@ -52,19 +59,28 @@ export async function watchNamespaces(options: WatchNamespacesOptions): Promise<
   const chosen = all || selectors.length > 0;
   const found = await resolveSelectors(selectors, { all, ...(chosen ? {} : { engines: false }) });
   let follower: Follower | undefined;
+  const open = (several: boolean): Monitor =>
+    Monitor.open({
+      objects: options.objects,
+      receiveBuffer: options.receiveBuffer,
+      several,
+      onEvent: options.onEvent,
+      ...(options.onDrained === undefined ? {} : { onDrained: options.onDrained }),
+      onFailure: (error) => {
+        follower?.close();
+        options.onFailure(error);
+      },
+      onStranger: () => follower?.nudge(),
+    });
   // listening begins before anything is read: what happens between is heard
-  const monitor = Monitor.open({
-    objects: options.objects,
-    receiveBuffer: options.receiveBuffer,
-    several: chosen,
-    onEvent: options.onEvent,
-    ...(options.onDrained === undefined ? {} : { onDrained: options.onDrained }),
-    onFailure: (error) => {
-      follower?.close();
-      options.onFailure(error);
-    },
-    onStranger: () => follower?.nudge(),
-  });
+  let monitor: Monitor;
+  try {
+    monitor = open(chosen);
+  } catch (error) {
+    if (!all || (error as { code?: unknown }).code !== 'EPERM') throw error;
+    // not allowed to hear others: what is one's own can be heard
+    return ownAlone(open(false), options, error as Error);
+  }
   try {
     // of what is selected by name, the failure is the caller's to know
     if (all) attachAll(monitor, found, { tell: initial }, onProblem);
