@@ -83,7 +83,8 @@ test('connections as conntrack -E has them', { timeout: 60_000 }, async (t) => {
       .map((line) => line.slice(4));
     t.same(
       ours,
-      expected.map((line) => line.trimEnd()),
+      // conntrack looks for the process too, and may find it
+      expected.map((line) => line.replace(/ progname=.*/, '').trimEnd()),
     );
   }
   t.ok(expected.length >= 5);
