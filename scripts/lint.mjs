@@ -13,6 +13,7 @@ const layers = [
   'cli',
   'daemon',
   'docker',
+  'monitor',
   'inspect',
   'runtime',
   'plugins',

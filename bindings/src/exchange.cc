@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <climits>
+#include <cstring>
 
 namespace shim {
 namespace {
@@ -64,6 +65,17 @@ void Send(int fd, int wake, const Transfer& transfer, int64_t deadline) {
   transfer.table[kFlags] |= kSent;
 }
 
+// The number of the namespace that a datagram is from, told on sockets with NETLINK_LISTEN_ALL_NSID.
+uint32_t NamespaceOf(struct msghdr* message) {
+  for (struct cmsghdr* part = CMSG_FIRSTHDR(message); part != nullptr; part = CMSG_NXTHDR(message, part)) {
+    if (part->cmsg_level != SOL_NETLINK || part->cmsg_type != NETLINK_LISTEN_ALL_NSID) continue;
+    int nsid = -1;
+    memcpy(&nsid, CMSG_DATA(part), sizeof nsid);
+    return static_cast<uint32_t>(nsid);
+  }
+  return kOwnNamespace;
+}
+
 Failure SetBuffer(int fd, int size, int forced, int limited) {
   if (size <= 0 || setsockopt(fd, SOL_SOCKET, forced, &size, sizeof size) == 0) return {};
   // without CAP_NET_ADMIN the system's limit holds
@@ -104,11 +116,14 @@ void Drain(int fd, const Transfer& transfer) {
          kHead + (count + 1) * kEntry <= transfer.words) {
     struct sockaddr_nl sender = {};
     struct iovec part = {transfer.buffer.data + used, transfer.buffer.size - used};
+    alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
     struct msghdr message = {};
     message.msg_name = &sender;
     message.msg_namelen = sizeof sender;
     message.msg_iov = &part;
     message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
     ssize_t length = recvmsg(fd, &message, MSG_DONTWAIT | MSG_TRUNC);
     if (length < 0) {
       if (errno == EINTR) continue;
@@ -122,6 +137,7 @@ void Drain(int fd, const Transfer& transfer) {
     entry[kRealLength] = length;
     entry[kSender] = sender.nl_pid;
     entry[kGroups] = sender.nl_groups;
+    entry[kNsid] = NamespaceOf(&message);
     used = (used + there + 7) & ~size_t{7};
     count++;
   }

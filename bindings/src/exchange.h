@@ -11,9 +11,11 @@ namespace shim {
 // What a receive needs at least: the kernel fills dumps up to this size once it has seen such a buffer.
 constexpr size_t kRoom = 32768;
 
-// The table of an exchange: four words about the whole, then five for each datagram.
+// The table of an exchange: four words about the whole, then six for each datagram.
 enum : size_t { kCount, kErrno, kFlags, kCall, kHead };
-enum : size_t { kOffset, kLength, kRealLength, kSender, kGroups, kEntry };
+enum : size_t { kOffset, kLength, kRealLength, kSender, kGroups, kNsid, kEntry };
+// kNsid where the kernel does not tell which namespace a datagram is from: it is the socket's own.
+constexpr uint32_t kOwnNamespace = UINT32_MAX;
 enum : uint32_t { kSent = 1, kTimedOut = 2, kInterrupted = 4 };
 // Which system call kErrno is of.
 enum : uint32_t { kNoCall, kSendmsg, kPoll, kRecvmsg };

@@ -133,7 +133,7 @@ class Socket : public Napi::ObjectWrap<Socket> {
     out->table = table.Data();
     out->words = table.ElementLength();
     if (out->buffer.size < kRoom || out->buffer.size > UINT32_MAX || out->words < kHead + kEntry) {
-      ThrowType(env, "the buffer needs 32 KiB to 4 GiB, the table 9 words");
+      ThrowType(env, "the buffer needs 32 KiB to 4 GiB, the table 10 words");
       return false;
     }
     std::fill(out->table, out->table + kHead, 0);

@@ -6,6 +6,7 @@ import { addDecode } from './commands/decode.js';
 import { addDemo } from './commands/demo.js';
 import { addGraph } from './commands/graph.js';
 import { addInstall } from './commands/install.js';
+import { addMonitor } from './commands/monitor.js';
 import { addNs } from './commands/ns.js';
 import { addTables } from './commands/tables.js';
 
@@ -20,7 +21,7 @@ const program = new Command('netloom')
 
 // what a command does is imported when it is called: here are only its name and options
 for (const add of [
-  ...[addDecode, addCni, addInstall, addNs, addTables, addGraph],
+  ...[addDecode, addCni, addInstall, addNs, addTables, addMonitor, addGraph],
   ...[addDemo, addCompletion],
 ])
   add(program);

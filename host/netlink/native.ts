@@ -7,8 +7,9 @@ import { fileURLToPath } from 'node:url';
 import { NativeUnavailableError, SocketError, SystemCallError } from './errors.js';
 
 /**
- * Words of the table that an exchange fills: four about the whole, then five for each datagram (offset and
- * length in the buffer, length it really had, sender's port, multicast groups). bindings/src/exchange.h
+ * Words of the table that an exchange fills: four about the whole, then six for each datagram (offset and
+ * length in the buffer, length it really had, sender's port, multicast groups, number of the namespace that it is
+ * from). bindings/src/exchange.h
  */
 export const tableLayout = {
   count: 0,
@@ -17,15 +18,19 @@ export const tableLayout = {
   /** Index in `exchangeCalls` of the system call that `errno` is of. */
   call: 3,
   head: 4,
-  entry: 5,
+  entry: 6,
   offset: 0,
   length: 1,
   realLength: 2,
   sender: 3,
   groups: 4,
+  nsid: 5,
 } as const;
 export const exchangeFlags = { sent: 1, timedOut: 2, interrupted: 4 } as const;
 export const exchangeCalls = ['', 'sendmsg', 'poll', 'recvmsg'] as const;
+
+/** In the place of a namespace's number: the datagram is from the socket's own. */
+export const OWN_NAMESPACE = 0xffff_ffff;
 
 /** Bytes that a receive buffer must have room for. */
 export const MINIMUM_ROOM = 32_768;

@@ -2,7 +2,6 @@ import { Batch } from '../codec/batch.js';
 import type { DecodedMessage } from '../codec/block.js';
 import { ColumnReader, type Columns } from '../codec/columns.js';
 import { messageFlags } from '../codec/constants.js';
-import { decodeLoaded } from '../codec/decode.js';
 import { type AnyMessageInput, encode, type MessageInput } from '../codec/encode.js';
 import { errnoCode, errnoMeaning } from '../codec/errno.js';
 import { ViewList } from '../codec/view-list.js';
@@ -18,6 +17,7 @@ import { Driver, nothing } from './driver.js';
 import { NetlinkError, SocketError } from './errors.js';
 import { Inbox } from './inbox.js';
 import { exchangeFlags, guarded, type NativeSocket, openSocket, tableLayout } from './native.js';
+import { bytesSink, objectSink } from './sinks.js';
 import {
   type BatchOutcome,
   type CallOptions,
@@ -119,6 +119,17 @@ export class NetlinkSocket {
   ): T[] {
     const out: T[] = [];
     this.#runSync(this.#dump(message, input, objectSink(this.protocol, out, options)), options);
+    return out;
+  }
+
+  /** Reads a whole table as the kernel's datagrams; the last message of the last one is `done`. */
+  dumpBytesSync<M extends Message>(
+    message: M,
+    input: MessageInput<M> = {},
+    options: CallOptions = {},
+  ): Uint8Array[] {
+    const out: Uint8Array[] = [];
+    this.#runSync(this.#dump(message, input, bytesSink(out)), options);
     return out;
   }
 
@@ -412,26 +423,4 @@ function only(conversation: BatchConversation): DecodedMessage[] {
   const [failure] = conversation.failures;
   if (failure !== undefined) throw failure.error;
   return conversation.answers;
-}
-
-/** Items are made datagram by datagram, so that the messages that they come from die young. */
-function objectSink<T>(protocol: Protocol, out: T[], { reply, item }: DumpOptions<T>): Sink {
-  const take =
-    item === undefined
-      ? (address: number, length: number): void =>
-          decodeLoaded(protocol, address, length, out as DecodedMessage[], reply)
-      : (address: number, length: number): void => {
-          const messages: DecodedMessage[] = [];
-          decodeLoaded(protocol, address, length, messages, reply);
-          for (const message of messages) {
-            const made = item(message);
-            if (made !== undefined) out.push(made);
-          }
-        };
-  return {
-    take,
-    clear: () => {
-      out.length = 0;
-    },
-  };
 }

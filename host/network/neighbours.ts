@@ -42,7 +42,8 @@ export interface NeighbourFilter {
   readonly [attribute: string]: unknown;
 }
 
-function itemOf(message: DecodedMessage): Neighbour {
+/** The item of a message of the kernel's. */
+export function neighbourOf(message: DecodedMessage): Neighbour {
   const { family, ifindex, state, flags, type } = message.header as unknown as Header;
   return {
     family: familyName(family),
@@ -103,7 +104,7 @@ export class Neighbours extends Table<Neighbour, NeighbourFilter, typeof newneig
   }
 
   protected item(message: DecodedMessage): Neighbour {
-    return itemOf(message);
+    return neighbourOf(message);
   }
 
   protected override accepts(item: Neighbour, filter: NeighbourFilter, context: Context): boolean {

@@ -41,7 +41,8 @@ export interface RuleFilter {
   readonly [attribute: string]: unknown;
 }
 
-function itemOf(message: DecodedMessage): Rule {
+/** The item of a message of the kernel's. */
+export function ruleOf(message: DecodedMessage): Rule {
   const header = message.header as unknown as HeaderOf<typeof newrule>;
   const { dst, src, ...rest } = message.attributes as AttributesOf<typeof newrule>;
   return {
@@ -99,7 +100,7 @@ export class Rules extends Table<Rule, RuleFilter, typeof newrule> {
   }
 
   protected item(message: DecodedMessage): Rule {
-    return itemOf(message);
+    return ruleOf(message);
   }
 
   /** Adds a rule. Throws NetlinkError `EEXIST` when there is just such a one. */

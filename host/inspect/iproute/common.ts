@@ -10,8 +10,10 @@ export interface PrintOptions {
 
 /** Without the keys that are undefined. */
 export function compact(json: Json): Json {
-  for (const key of Object.keys(json)) if (json[key] === undefined) delete json[key];
-  return json;
+  // a new object: one that keys are deleted from is slow to read ever after
+  const out: Json = {};
+  for (const key in json) if (json[key] !== undefined) out[key] = json[key];
+  return out;
 }
 
 /** The C library's `%#x`: zero has no prefix. */

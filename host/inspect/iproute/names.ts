@@ -87,6 +87,8 @@ export const scopes = new Names('rt_scopes', {
 });
 /** Groups of links, group. */
 export const groups = new Names('group', { 0: 'default' });
+/** Realms of routes, rt_realms. */
+export const realms = new Names('rt_realms', { 0: 'unknown' });
 /** Types of service, rt_dsfield. */
 export const services = new Names('rt_dsfield', {}, (number) => `0x${number.toString(16).padStart(2, '0')}`);
 

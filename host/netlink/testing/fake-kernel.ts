@@ -1,5 +1,5 @@
 import { SystemCallError } from '../errors.js';
-import { exchangeFlags, type NativeSocket, tableLayout } from '../native.js';
+import { exchangeFlags, type NativeSocket, OWN_NAMESPACE, tableLayout } from '../native.js';
 
 /** What the fake kernel does about one exchange. */
 export interface Reaction {
@@ -17,6 +17,8 @@ export interface Reaction {
   readonly sender?: number;
   /** A datagram's real length, where more was sent than is received. */
   readonly realLength?: number;
+  /** Number of the namespace that the datagrams are from (NETLINK_LISTEN_ALL_NSID); the socket's own by default. */
+  readonly nsid?: number;
 }
 
 /** Gets what was sent (a whole sendmsg) and says what shall happen. */
@@ -26,6 +28,7 @@ interface Pending {
   readonly bytes: Uint8Array;
   readonly sender: number;
   readonly realLength: number | undefined;
+  readonly nsid: number | undefined;
 }
 
 /**
@@ -65,8 +68,9 @@ export class FakeKernel implements NativeSocket {
     silent = false,
     sender = 0,
     realLength,
+    nsid,
   }: Reaction): void {
-    for (const bytes of datagrams) this.#pending.push({ bytes: bytes.slice(), sender, realLength });
+    for (const bytes of datagrams) this.#pending.push({ bytes: bytes.slice(), sender, realLength, nsid });
     this.#oneByOne = oneByOne;
     this.#errno = errno;
     this.#silent = silent;
@@ -92,11 +96,11 @@ export class FakeKernel implements NativeSocket {
     let count = 0;
     const limit = this.#oneByOne ? 1 : Number.POSITIVE_INFINITY;
     while (this.#pending.length > 0 && count < limit) {
-      const { bytes, sender, realLength } = this.#pending.shift() as Pending;
+      const { bytes, sender, realLength, nsid } = this.#pending.shift() as Pending;
       const length = Math.min(bytes.length, buffer.length - used);
       buffer.set(bytes.subarray(0, length), used);
       table.set(
-        [used, length, realLength ?? bytes.length, sender, 0],
+        [used, length, realLength ?? bytes.length, sender, 0, nsid ?? OWN_NAMESPACE],
         tableLayout.head + count * tableLayout.entry,
       );
       used = (used + length + 7) & ~7;
