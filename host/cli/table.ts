@@ -2,7 +2,7 @@ import { stdout } from 'node:process';
 import { printable } from '../inspect/index.js';
 
 /** Is text for people to be decorated? NO_COLOR (no-color.org) and everything but a terminal say no. */
-export function decorated(stream: NodeJS.WriteStream = stdout, env = process.env): boolean {
+export function decorated(stream: { readonly isTTY?: boolean } = stdout, env = process.env): boolean {
   return stream.isTTY === true && (env.NO_COLOR === undefined || env.NO_COLOR === '') && env.TERM !== 'dumb';
 }
 
