@@ -62,10 +62,14 @@ Failure OwnMounts(Program& program) {
   return {};
 }
 
-// What the program inherits shall be as it was before Node: it ignores some signals, and keeps descriptors 0 to 2 for
-// itself.
+// What the program inherits shall be as it was before Node: it ignores some signals, keeps descriptors 0 to 2 for itself,
+// and has pipes among them not wait.
 void Restore() {
-  for (int fd = 0; fd <= 2; fd++) fcntl(fd, F_SETFD, 0);
+  for (int fd = 0; fd <= 2; fd++) {
+    fcntl(fd, F_SETFD, 0);
+    int flags = fcntl(fd, F_GETFL);
+    if (flags >= 0) fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+  }
   for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);

@@ -64,6 +64,7 @@ export async function inventory(options: InventoryOptions = {}): Promise<Invento
   const { engines = true, timeout = 1000 } = options;
   // asked first: what they tell of must not be newer than what is seen
   const asked: Answers = engines ? await askEngines(places, timeout) : { containers: [], problems: [] };
+  const numbers = new Numbers(options.nsids !== false);
   const discovery = discover(places);
   const containers = new ContainerIndex(asked.containers);
   const whereabouts = new Map<number, number>();
@@ -78,7 +79,8 @@ export async function inventory(options: InventoryOptions = {}): Promise<Invento
     const [best] = references;
     return { id, path: (best as Reference).path, ...attribute(seen, about), processes, references };
   });
-  const numbered = options.nsids === false ? { namespaces, unreached: [], problems: [] } : number(namespaces);
+  const numbered = numbers.tell(namespaces);
+  numbers.close();
   return {
     namespaces: numbered.namespaces.sort(byName),
     dangling: discovery.dangling,
@@ -125,30 +127,56 @@ function numberSome(
   }
 }
 
-/** Tells the numbers of namespaces; leaves those out that are gone by now. */
-function number(namespaces: readonly FoundNamespace[]): Numbered {
-  let reader: NsidReader;
-  try {
-    reader = NsidReader.open();
-  } catch (error) {
-    return {
-      namespaces: [...namespaces],
-      unreached: [],
-      problems: [{ source: 'nsid', message: reason(error) }],
-    };
+/**
+ * Tells the numbers of namespaces; leaves those out that are gone by now. `before`: the numbers that there were before the
+ * namespaces were looked for: a number that came later may be of one that came later.
+ */
+function number(
+  namespaces: readonly FoundNamespace[],
+  before: readonly number[],
+  reader: NsidReader,
+): Numbered {
+  const refused: unknown[] = [];
+  const found: FoundNamespace[] = [];
+  for (let at = 0; at < namespaces.length; at += AT_ONCE)
+    found.push(...numberSome(namespaces.slice(at, at + AT_ONCE), reader, refused));
+  const still = new Set(reader.all());
+  const reached = new Set(found.map(({ nsid }) => nsid));
+  const unreached = before.filter((nsid) => still.has(nsid) && !reached.has(nsid));
+  const [first] = refused;
+  const message = `${refused.length} namespaces could not be opened: ${reason(first)}`;
+  const problems = first === undefined ? [] : [{ source: 'nsid', message }];
+  return { namespaces: found, unreached: unreached.sort((a, b) => a - b), problems };
+}
+
+/** Netlink's numbers, where they can be asked for. */
+class Numbers {
+  readonly #reader: NsidReader | undefined;
+  readonly #before: readonly number[] = [];
+  #problem: Problem | undefined;
+
+  constructor(wanted: boolean) {
+    if (!wanted) return;
+    try {
+      this.#reader = NsidReader.open();
+      this.#before = this.#reader.all();
+    } catch (error) {
+      this.#problem = { source: 'nsid', message: reason(error) };
+    }
   }
-  try {
-    const left = new Set(reader.all());
-    const refused: unknown[] = [];
-    const found: FoundNamespace[] = [];
-    for (let at = 0; at < namespaces.length; at += AT_ONCE)
-      found.push(...numberSome(namespaces.slice(at, at + AT_ONCE), reader, refused));
-    for (const { nsid } of found) if (nsid !== undefined) left.delete(nsid);
-    const [first] = refused;
-    const message = `${refused.length} namespaces could not be opened: ${reason(first)}`;
-    const problems = first === undefined ? [] : [{ source: 'nsid', message }];
-    return { namespaces: found, unreached: [...left].sort((a, b) => a - b), problems };
-  } finally {
-    reader.close();
+
+  tell(namespaces: FoundNamespace[]): Numbered {
+    const plain = { namespaces, unreached: [] };
+    if (this.#reader === undefined || this.#problem !== undefined)
+      return { ...plain, problems: this.#problem === undefined ? [] : [this.#problem] };
+    try {
+      return number(namespaces, this.#before, this.#reader);
+    } catch (error) {
+      return { ...plain, problems: [{ source: 'nsid', message: reason(error) }] };
+    }
+  }
+
+  close(): void {
+    this.#reader?.close();
   }
 }

@@ -1,5 +1,6 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
+  constants,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -107,13 +108,24 @@ test('ns exec becomes the command', async (t) => {
   // the same process: its signals are its own, none is ignored that Node ignores, and its input is untouched
   const child = spawn(
     process.execPath,
-    [netloom, 'ns', 'exec', selector, '--', 'sh', '-c', 'echo $$; grep SigIgn /proc/$$/status; cat'],
+    [
+      netloom,
+      'ns',
+      'exec',
+      selector,
+      '--',
+      'sh',
+      '-c',
+      'echo $$; grep SigIgn /proc/$$/status; grep flags /proc/$$/fdinfo/1; cat',
+    ],
     { stdio: 'pipe' },
   );
   child.stdin.end('typed');
   let text = '';
   for await (const chunk of child.stdout.setEncoding('utf8')) text += chunk;
-  t.match(text, new RegExp(`^${child.pid}\\nSigIgn:\\s+0+\\ntyped$`));
+  t.match(text, new RegExp(`^${child.pid}\\nSigIgn:\\s+0+\\nflags:\\s+\\d+\\ntyped$`));
+  const flags = Number.parseInt(/flags:\s+(\d+)/.exec(text)?.[1] ?? '', 8);
+  t.equal(flags & constants.O_NONBLOCK, 0, 'it waits for who reads');
   const sleeper = spawn(process.execPath, [netloom, 'ns', 'exec', selector, '--', 'sleep', '100'], {
     stdio: 'ignore',
   });
@@ -291,7 +303,7 @@ test('graph', async (t) => {
     t.ok(readFileSync(join(directory, file), 'utf8').startsWith(start), file);
   }
   t.match(run('graph', '--format', 'png'), {
-    status: 1,
+    status: 2,
     stderr: /Allowed choices are text, json, dot, svg, html/,
   });
 });

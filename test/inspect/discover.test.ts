@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'tap';
 import { livingProcess } from '../../host/inspect/engines/pid-file.js';
-import { discover, inventory, openFound } from '../../host/inspect/index.js';
+import { describe, discover, inventory, openFound } from '../../host/inspect/index.js';
 import { parseMounts } from '../../host/inspect/mounts.js';
 import { Namespace } from '../../host/namespace/namespace.js';
 import { Lab } from '../support/lab.js';
@@ -150,6 +150,31 @@ test('a namespace that vanishes between finding and opening', async (t) => {
   }
   const all = (await inventory({ engines: false })).namespaces;
   t.notOk(all.some(({ names }) => names.includes(`netns:${name}`)));
+});
+
+test('namespaces that come and go meanwhile', async (t) => {
+  const name = `nl-churn-${process.pid}`;
+  const script = `while :; do for i in 1 2 3 4 5 6 7 8; do ip netns add ${name}-$i; ip -n ${name}-$i link set lo up; done
+    for i in 1 2 3 4 5 6 7 8; do ip netns del ${name}-$i; done; done`;
+  const child = spawn('sh', ['-c', script], { stdio: 'ignore', detached: true });
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  t.teardown(() => {
+    for (let i = 1; i <= 8; i++) Namespace.delete(`${name}-${i}`);
+  });
+  let seen = 0;
+  for (let round = 0; round < 15; round++) {
+    const all = await inventory({ engines: false });
+    const described = await describe(all.namespaces, all.self.inode);
+    const own = described.filter(({ names }) => names.some((one) => one.includes(name)));
+    seen += own.length;
+    const inodes = described.map(({ id }) => id.inode);
+    if (new Set(inodes).size !== inodes.length) t.fail('one twice');
+    for (const { problem } of own) if (problem !== undefined) t.fail(problem.message);
+  }
+  t.ok(seen > 0, `${seen} were caught`);
+  // the group: the shell and what it has just started
+  process.kill(-(child.pid as number), 'SIGKILL');
+  await ended;
 });
 
 test('the host is first, and its numbers for others are told', async (t) => {
