@@ -66,9 +66,10 @@ export function decodeObjects(bytes: Uint8Array): number {
 export function decodeViews3Fields(bytes: Uint8Array): number {
   const views = decodeViews('route', bytes, newroute);
   for (const view of views) {
-    if (view.dst !== undefined) consumed.value += view.dst.length;
-    if (view.gateway !== undefined) consumed.value += view.gateway.length;
-    if (view.oif !== undefined) consumed.value += view.oif;
+    const { dst, gateway, oif } = view;
+    if (dst !== undefined) consumed.value += dst.length;
+    if (gateway !== undefined) consumed.value += gateway.length;
+    if (oif !== undefined) consumed.value += oif;
   }
   return views.length;
 }
@@ -117,9 +118,10 @@ export async function listColumns(net: Network): Promise<number> {
 export async function listViews(net: Network): Promise<number> {
   const views = await net.routes.views({ family: 'inet' });
   for (const view of views) {
-    if (view.dst !== undefined) consumed.value += view.dst.length;
-    if (view.gateway !== undefined) consumed.value += view.gateway.length;
-    if (view.oif !== undefined) consumed.value += view.oif;
+    const { dst, gateway, oif } = view;
+    if (dst !== undefined) consumed.value += dst.length;
+    if (gateway !== undefined) consumed.value += gateway.length;
+    if (oif !== undefined) consumed.value += oif;
   }
   return views.length;
 }

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { interpose } from '../../host/netlink/native.js';
 import type { Json } from './cases.js';
 import type { Container } from './cycle.js';
-import { operate } from './embedded.js';
+import { operating } from './embedded.js';
 
 /** Types and flags of messages (linux/netlink.h, rtnetlink.h, netfilter/nf_tables.h). */
 const RTM_NEWLINK = 16;
@@ -33,6 +33,9 @@ interface Recording {
   readonly descriptor: number;
   readonly result: Json;
 }
+
+/** With sockets of its own for each call, all of which are seen to be opened. */
+const operate = operating();
 
 interface Header {
   readonly at: number;
@@ -74,14 +77,16 @@ async function recordAdd(config: Json, container: Container): Promise<Recording>
     Socket: new Proxy(native.Socket, {
       construct(target, args: ConstructorParameters<typeof native.Socket>) {
         const real = new target(...args);
-        const { exchange } = real;
         const socket = args[0] === NETFILTER ? 'netfilter' : pods.has(args[1]) ? 'pod' : 'host';
-        Object.defineProperty(real, 'exchange', {
-          value: (...given: Parameters<typeof exchange>) => {
-            if (given[0].length > 0) exchanges.push({ socket, bytes: Buffer.from(given[0]) });
-            return exchange.apply(real, given);
-          },
-        });
+        for (const name of ['exchange', 'exchangeSync'] as const) {
+          const call: (...given: Parameters<typeof real.exchange>) => unknown = real[name].bind(real);
+          Object.defineProperty(real, name, {
+            value: (...given: Parameters<typeof call>) => {
+              if (given[0].length > 0) exchanges.push({ socket, bytes: Buffer.from(given[0]) });
+              return call(...given);
+            },
+          });
+        }
         return real;
       },
     }),

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -54,7 +55,35 @@ Failure InNewNamespace(const std::function<Failure()>& work) {
 
 }  // namespace
 
+namespace {
+
+// Is `fd` the network namespace of the calling thread?
+bool IsOwn(int fd) {
+  struct stat own;
+  struct stat other;
+  return stat("/proc/thread-self/ns/net", &own) == 0 && fstat(fd, &other) == 0 && own.st_dev == other.st_dev &&
+         own.st_ino == other.st_ino;
+}
+
+// A thread that cannot come back must not go on.
+void ComeHome(int home) {
+  if (setns(home, CLONE_NEWNET) == 0) return;
+  fprintf(stderr, "netloom: cannot return to the network namespace of this process\n");
+  abort();
+}
+
+}  // namespace
+
 Failure InNamespace(int fd, const std::function<Failure()>& work) {
+  if (IsOwn(fd)) return work();
+  // first home, where the thread is: who may not do that (home belongs to an outer user namespace) could not come back
+  Descriptor home(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+  if (home.valid() && setns(home.get(), CLONE_NEWNET) == 0) {
+    if (setns(fd, CLONE_NEWNET) != 0) return Failure::Of("setns");
+    Failure failure = work();
+    ComeHome(home.get());
+    return failure;
+  }
   return OnThread([&]() -> Failure {
     if (setns(fd, CLONE_NEWNET) != 0) return Failure::Of("setns");
     return work();
@@ -180,7 +209,7 @@ Napi::Value Unmount(const Napi::CallbackInfo& info) {
   return env.Undefined();
 }
 
-// Calls a function with the calling thread inside a namespace. A thread that cannot come back must not go on.
+// Calls a function with the calling thread inside a namespace.
 Napi::Value Enter(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   int fd = info[0].As<Napi::Number>().Int32Value();
@@ -194,16 +223,13 @@ Napi::Value Enter(const Napi::CallbackInfo& info) {
     Throw(env, Failure::Of("open"), "/proc/thread-self/ns/net");
     return env.Undefined();
   }
-  // first home, where the thread is: who may not do that (home belongs to an outer user namespace) could not come back
+  // first home, as in InNamespace
   if (setns(home.get(), CLONE_NEWNET) != 0 || setns(fd, CLONE_NEWNET) != 0) {
     Throw(env, Failure::Of("setns"));
     return env.Undefined();
   }
   Napi::Value result = call.Call({});
-  if (setns(home.get(), CLONE_NEWNET) != 0) {
-    fprintf(stderr, "netloom: cannot return to the network namespace of this process\n");
-    abort();
-  }
+  ComeHome(home.get());
   return result;
 }
 

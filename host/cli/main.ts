@@ -1,19 +1,40 @@
 #!/usr/bin/env node
-import { Command } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { addCni } from './commands/cni.js';
+import { addCompletion } from './commands/completion.js';
 import { addDecode } from './commands/decode.js';
 import { addDemo } from './commands/demo.js';
+import { addGraph } from './commands/graph.js';
 import { addInstall } from './commands/install.js';
 import { addMonitor } from './commands/monitor.js';
 import { addNs } from './commands/ns.js';
 import { addTables } from './commands/tables.js';
 
+/** The command line makes no sense. */
+const WRONG_USAGE = 2;
+
 const program = new Command('netloom')
   .description('Netlink, and the container networking built on it')
   .version('0.1.0')
-  .enablePositionalOptions();
+  .enablePositionalOptions()
+  .exitOverride();
 
 // what a command does is imported when it is called: here are only its name and options
-for (const add of [addDecode, addCni, addInstall, addNs, addTables, addMonitor, addDemo]) add(program);
+for (const add of [
+  ...[addDecode, addCni, addInstall, addNs, addTables, addGraph],
+  ...[addMonitor, addDemo, addCompletion],
+])
+  add(program);
 
-await program.parseAsync();
+// who reads the output may have had enough of it
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  process.exitCode = error.exitCode === 0 ? 0 : WRONG_USAGE;
+}

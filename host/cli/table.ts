@@ -1,22 +1,24 @@
 import { stdout } from 'node:process';
+import { printable } from '../inspect/index.js';
 
 /** Is text for people to be decorated? NO_COLOR (no-color.org) and everything but a terminal say no. */
-export function decorated(stream: NodeJS.WriteStream = stdout, env = process.env): boolean {
+export function decorated(stream: { readonly isTTY?: boolean } = stdout, env = process.env): boolean {
   return stream.isTTY === true && (env.NO_COLOR === undefined || env.NO_COLOR === '') && env.TERM !== 'dumb';
 }
 
 /** Lines of columns: each as wide as its longest cell, two blanks between them. */
 export function tableText(
   titles: readonly string[],
-  rows: readonly (readonly string[])[],
+  cells: readonly (readonly string[])[],
   { bold = decorated() }: { bold?: boolean } = {},
 ): string {
+  const rows = cells.map((row) => row.map(printable));
   const widths = titles.map((title, at) =>
     rows.reduce((most, row) => Math.max(most, row[at]?.length ?? 0), title.length),
   );
-  const line = (cells: readonly string[]): string =>
-    cells
-      .map((cell, at) => (at === cells.length - 1 ? cell : cell.padEnd(widths[at] ?? 0)))
+  const line = (row: readonly string[]): string =>
+    row
+      .map((cell, at) => (at === row.length - 1 ? cell : cell.padEnd(widths[at] ?? 0)))
       .join('  ')
       .trimEnd();
   const head = line(titles);

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { stderr } from 'node:process';
 import { type NamespaceTable, readTables, resolveSelectors, type TableName } from '../inspect/index.js';
+import { complaints } from './complaints.js';
 import { withProgress } from './progress.js';
 import { tableText } from './table.js';
 
@@ -174,7 +175,7 @@ export async function tableCommand(
     return await readTables(name, namespaces, self, { details, families, table: options.table });
   };
   const { tables, problems } = await withProgress('Reading namespaces', work());
-  for (const { source, message } of problems) stderr.write(`netloom: ${source}: ${message}\n`);
+  for (const complaint of complaints(problems)) stderr.write(`netloom: ${complaint}\n`);
   if (problems.length > 0 && tables.length === 0) process.exitCode = 1;
   if (!options.json) return asText(name, tables, options);
   const own = texts.length === 0 && !options.all;

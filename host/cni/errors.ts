@@ -26,7 +26,7 @@ export interface ErrorOutput {
 
 /** A failure with a code of the CNI specification. */
 export class CniError extends NetloomError {
-  override readonly name = 'CniError';
+  override readonly name: string = 'CniError';
   /** Number of the specification; `code` is `ERR_CNI_<number>`. */
   readonly number: number;
   readonly msg: string;

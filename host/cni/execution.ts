@@ -28,19 +28,42 @@ interface Outcome {
   readonly status: string | undefined;
 }
 
+/** How a plugin is executed. */
+export interface Execution {
+  /** Set in its environment beside CNI's variables. */
+  readonly variables?: Readonly<Record<string, string>> | undefined;
+  /** Gets what it writes to stderr, as it comes. Default: our own stderr. */
+  readonly stderr?: ((text: string) => void) | undefined;
+}
+
+/** ms from SIGTERM to SIGKILL */
+const GRACE = 5000;
+
 async function run(
   file: string,
   environment: Environment,
   stdin: string,
   signal: AbortSignal | undefined,
+  { variables, stderr: heard = (text) => process.stderr.write(text) }: Execution,
 ): Promise<Outcome> {
   const { spawn } = await import('node:child_process'); // 2 ms that most calls can do without
+  signal?.throwIfAborted();
   return await new Promise((resolve, reject) => {
     const child = spawn(file, [], {
-      env: { ...process.env, ...toVariables(environment) },
+      env: { ...process.env, ...variables, ...toVariables(environment) },
       stdio: ['pipe', 'pipe', 'pipe'],
-      ...(signal === undefined ? {} : { signal }),
     });
+    let timer: NodeJS.Timeout | undefined;
+    // the call ends when the process does: what comes next must not meet it at work
+    const stop = (): void => {
+      child.kill('SIGTERM');
+      timer = setTimeout(() => child.kill('SIGKILL'), GRACE);
+    };
+    signal?.addEventListener('abort', stop, { once: true });
+    const ended = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', stop);
+    };
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -48,12 +71,24 @@ async function run(
     });
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       stderr += text;
-      process.stderr.write(text);
+      heard(text);
     });
     child.stdin.on('error', () => undefined); // a plugin need not read its config
     child.stdin.end(stdin);
-    child.once('error', reject);
+    child.once('error', (error) => {
+      ended();
+      reject(error);
+    });
+    // what it has started itself may hold its output open
+    child.once('exit', () => {
+      if (!signal?.aborted) return;
+      ended();
+      child.stdout.destroy();
+      child.stderr.destroy();
+      reject(signal.reason);
+    });
     child.once('close', (code, killed) => {
+      ended();
       const status = code === 0 ? undefined : code === null ? `signal: ${killed}` : `exit status ${code}`;
       resolve({ stdout, stderr, status });
     });
@@ -62,22 +97,26 @@ async function run(
 
 const BUSY_RETRIES = 5;
 
-/** Executes a plugin. Returns what it printed, parsed; throws CniError with the plugin's own code. */
+/**
+ * Executes a plugin. Returns what it printed, parsed; throws CniError with the plugin's own code. When `signal` is set, it
+ * is terminated; the call throws the signal's reason once it has ended.
+ */
 export async function executePlugin(
   file: string,
   environment: Environment,
   stdin: string,
   signal?: AbortSignal,
+  how: Execution = {},
 ): Promise<Record<string, unknown> | undefined> {
   for (let attempt = 0; ; attempt++) {
     try {
-      const outcome = await run(file, environment, stdin, signal);
+      const outcome = await run(file, environment, stdin, signal, how);
       if (outcome.status !== undefined) throw failure(outcome);
       return parse(outcome.stdout);
     } catch (error) {
       // an installer is writing the file
       if ((error as NodeJS.ErrnoException).code !== 'ETXTBSY' || attempt >= BUSY_RETRIES) throw error;
-      await sleep(1000);
+      await sleep(1000, undefined, { signal });
     }
   }
 }

@@ -2,7 +2,7 @@ export { cidr, ipAddress } from './address.js';
 export { type Command, type Environment, environmentOf, knownArgs, parsePairs } from './arguments.js';
 export * as config from './config.js';
 export { CniError, type ErrorOutput, errorCodes } from './errors.js';
-export { executePlugin, findPlugin } from './execution.js';
+export { type Execution, executePlugin, findPlugin } from './execution.js';
 export { type InvokeOptions, type InvokeOutcome, invoke } from './invoke.js';
 export {
   type AttachmentRequest,
@@ -28,4 +28,5 @@ export {
   type Route,
   routeShape,
 } from './result.js';
+export { WarmSockets } from './sides.js';
 export { allVersions, atLeast, currentVersion } from './version.js';

@@ -8,7 +8,7 @@ import {
 } from './arguments.js';
 import { array, integer, mismatch, object, optional, string, valueAt } from './config.js';
 import { CniError, type ErrorOutput, errorCodes, errorOutput } from './errors.js';
-import { executePlugin, findPlugin, splitPath } from './execution.js';
+import { type Execution, executePlugin, findPlugin, splitPath } from './execution.js';
 import { type Delegate, delegatedIpam, ipamType, resultOf } from './ipam.js';
 import type {
   AttachmentRequest,
@@ -22,6 +22,7 @@ import type {
 } from './plugin.js';
 import { defaultRunDirectory, RecentAdds } from './recent-adds.js';
 import { formatResult, parsePrevResult, type Result, toJson } from './result.js';
+import type { WarmSockets } from './sides.js';
 import { allVersions, atLeast, currentVersion, defaultVersion } from './version.js';
 
 type Json = Record<string, unknown>;
@@ -33,6 +34,10 @@ export interface InvokeOptions {
   readonly log?: ((message: string) => void) | undefined;
   /** ms since 1970; default: now. A GC leaves alone what is younger. */
   readonly calledAt?: number | undefined;
+  /** Sockets that are kept from call to call. By default each call opens its own. */
+  readonly warm?: WarmSockets | undefined;
+  /** How plugins are executed that are delegated to. */
+  readonly execution?: Execution | undefined;
   /** Where ADDs are noted, for GC. Default: `/run/netloom`. */
   readonly runDirectory?: string | undefined;
 }
@@ -116,7 +121,8 @@ async function perform(
   if (own && command === 'ADD') throw ownNamespace();
   const netns = own ? '' : environment.netns;
   // the network API takes longer to load than a plugin without it takes to run
-  const sides = plugin.usesNetwork === false ? undefined : (await import('./sides.js')).openSides(netns);
+  const sides =
+    plugin.usesNetwork === false ? undefined : (await import('./sides.js')).openSides(netns, options.warm);
   const { host, sandbox } = sides ?? withoutNetwork(plugin.type, netns);
   const delegate: Delegate = async (type, change = {}) => {
     const delegated = { ...environment, netns, ...change.environment };
@@ -128,13 +134,14 @@ async function perform(
         | undefined;
     }
     const file = findPlugin(type, splitPath(environment.path));
-    return await executePlugin(file, delegated, input, options.signal);
+    return await executePlugin(file, delegated, input, options.signal, options.execution);
   };
   const log = options.log ?? ((message: string) => process.stderr.write(`${message}\n`));
   const adds = new RecentAdds(options.runDirectory ?? defaultRunDirectory, name);
   const isGc = command === 'GC';
   const given = isGc ? validAttachments(config) : [];
   const calledAt = isGc ? Math.min(options.calledAt, listedAtOf(config)) : options.calledAt;
+  let succeeded = false;
   try {
     const request: AttachmentRequest<unknown> & GcRequest<unknown> = {
       config: readConfig(plugin, config, command, log),
@@ -164,10 +171,11 @@ async function perform(
     const output = told.delegated
       ? await operate(plugin, command, request)
       : await noting(adds, command, environment, () => operate(plugin, command, request));
+    succeeded = true;
     if (own) throw ownNamespace();
     return output;
   } finally {
-    sides?.close();
+    sides?.close(succeeded);
   }
 }
 

@@ -1,9 +1,72 @@
+import { statSync } from 'node:fs';
 import { NamespaceError } from '../namespace/errors.js';
 import { Namespace } from '../namespace/namespace.js';
 import { Netfilter } from '../netfilter/netfilter.js';
 import { Network } from '../network/network.js';
 import { CniError, errorCodes } from './errors.js';
 import type { Sandbox, Side } from './plugin.js';
+
+interface Parts {
+  readonly namespace?: Namespace | undefined;
+  readonly network?: Network | undefined;
+  readonly netfilter?: Netfilter | undefined;
+}
+
+function close({ namespace, network, netfilter }: Parts): void {
+  network?.close();
+  netfilter?.close();
+  namespace?.close();
+}
+
+/**
+ * Sockets of the host's side that outlive a call, for a process that makes many. Closing an nfnetlink socket after a
+ * change of the ruleset waits until the kernel has destroyed what was replaced (an RCU grace period: 2 to 20 ms), so
+ * whoever attaches one container after the other keeps them. A call has its sockets to itself; those of a call that
+ * failed are closed.
+ */
+export class WarmSockets {
+  readonly #maximum: number;
+  readonly #idle: { readonly home: string; readonly parts: Parts }[] = [];
+  #closed = false;
+
+  /** Keeps sockets of so many calls at a time; 8 by default. */
+  constructor(maximum = 8) {
+    this.#maximum = maximum;
+  }
+
+  /** Closes those that no call uses; of calls under way when they are done. */
+  close(): void {
+    this.#closed = true;
+    for (const { parts } of this.#idle.splice(0)) close(parts);
+  }
+
+  /** @internal For `openSides`. */
+  take(home: string): Parts {
+    const at = this.#idle.findLastIndex((one) => one.home === home);
+    return at < 0 ? {} : (this.#idle.splice(at, 1)[0]?.parts ?? {});
+  }
+
+  /** @internal For `openSides`. */
+  give(home: string, parts: Parts): void {
+    if (this.#closed) {
+      close(parts);
+      return;
+    }
+    this.#idle.push({ home, parts });
+    // the oldest may be of a namespace that this process has left
+    while (this.#idle.length > this.#maximum) close(this.#idle.shift()?.parts ?? {});
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** Tells the namespace of this thread from others. */
+function homeNamespace(): string {
+  const { dev, ino } = statSync('/proc/thread-self/ns/net');
+  return `${dev}:${ino}`;
+}
 
 /** Opens a side's parts when they are first asked for. */
 class LazySide implements Side {
@@ -12,8 +75,16 @@ class LazySide implements Side {
   #network: Network | undefined;
   #netfilter: Netfilter | undefined;
 
-  constructor(open: () => Namespace) {
+  constructor(open: () => Namespace, { namespace, network, netfilter }: Parts = {}) {
     this.#open = open;
+    this.#namespace = namespace;
+    this.#network = network;
+    this.#netfilter = netfilter;
+  }
+
+  /** What is open by now. */
+  get parts(): Parts {
+    return { namespace: this.#namespace, network: this.#network, netfilter: this.#netfilter };
   }
 
   get namespace(): Namespace {
@@ -21,25 +92,16 @@ class LazySide implements Side {
     return this.#namespace;
   }
   get network(): Network {
-    this.#network ??= Network.openSync({ namespace: this.namespace });
+    this.#network ??= Network.openSync({ namespace: this.namespace, prompt: true });
     return this.#network;
   }
   get netfilter(): Netfilter {
-    this.#netfilter ??= Netfilter.openSync({ namespace: this.namespace });
+    this.#netfilter ??= Netfilter.openSync({ namespace: this.namespace, prompt: true });
     return this.#netfilter;
   }
 
   close(): void {
-    this.#network?.close();
-    this.#netfilter?.close();
-    this.#namespace?.close();
-  }
-}
-
-/** The namespace that the plugin works from. */
-class Host extends LazySide {
-  constructor() {
-    super(() => Namespace.current());
+    close(this.parts);
   }
 }
 
@@ -73,14 +135,20 @@ class NetnsSandbox extends LazySide implements Sandbox {
 }
 
 /** Both sides of a call, to be closed when it is done. */
-export function openSides(netns: string): { host: Side; sandbox: Sandbox; close(): void } {
-  const host = new Host();
+export function openSides(
+  netns: string,
+  warm?: WarmSockets,
+): { host: Side; sandbox: Sandbox; close(succeeded: boolean): void } {
+  const home = warm === undefined ? '' : homeNamespace();
+  // the namespace that the plugin works from
+  const host = new LazySide(() => Namespace.current(), warm?.take(home));
   const sandbox = new NetnsSandbox(netns);
   return {
     host,
     sandbox,
-    close: () => {
-      host.close();
+    close: (succeeded) => {
+      if (warm !== undefined && succeeded) warm.give(home, host.parts);
+      else host.close();
       sandbox.close();
     },
   };

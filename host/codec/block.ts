@@ -52,44 +52,60 @@ const readRequest = structReader(nlmsghdr);
 /** Words of a record that are of use without the rest; the others are read by `visitMessages`. */
 export const recordWords = { address: 0, length: 1, identifierAndStatus: 5, shape: 6, serial: 7 } as const;
 
+/** Gets records `first` to `last`, both given as numbers of words. It must not call back into the codec. */
+type TakeRecords = (u32: Uint32Array, first: number, last: number) => void;
+
+export const RECORD_WORDS = RECORD_SIZE / 4;
+
 /**
- * Walks the messages between two addresses of the module's memory. `visit` gets the number of the first word of what
- * the module wrote down about each, and must not call back into the codec.
+ * Walks the messages in a piece of the module's memory. `take` gets what the module wrote down about them, some at a
+ * time. Unless the piece is the `final` one of its block, a message that it cuts off is left for the next. Returns
+ * the bytes of what was walked.
  */
-export function visitRecords(
+export function scanRecords(
   { machine }: Registry,
   directory: number,
   start: number,
   length: number,
-  visit: (u32: Uint32Array, record: number) => void,
-): void {
+  final: boolean,
+  take: TakeRecords,
+): number {
   const { exports, memory } = machine;
   const end = start + length;
   const out = machine.records.reserve(RECORDS * RECORD_SIZE);
+  const first = out >> 2;
   let at = start;
   let single = false;
   while (at < end) {
     const count = exports.scan(directory, at, end, out, RECORDS);
     at = exports.position.value as number;
     const { u32 } = memory;
-    const first = out >> 2;
-    const last = first + (count * RECORD_SIZE) / 4;
-    for (let record = first; record < last; record += RECORD_SIZE / 4) visit(u32, record);
+    const last = first + count * RECORD_WORDS;
+    if (!final && at >= end && count > 0) {
+      const cut = last - RECORD_WORDS;
+      if (((u32[cut + recordWords.identifierAndStatus] as number) >>> 16) & STATUS_TRUNCATED) {
+        take(u32, first, cut);
+        return (u32[cut] as number) - start;
+      }
+    }
+    take(u32, first, last);
     if (count < RECORDS && at < end) {
       machine.makeRoomForShapes(count === 0 && single);
       single = count === 0;
     } else single = false;
   }
+  return length;
 }
 
-/** `visitRecords` with all that is known of each message; it is the same object each time. */
+/** Visits the messages of a piece of memory (see `scanRecords`); `found` is the same object each time. */
 export function visitMessages(
   owner: Registry,
   directory: number,
   start: number,
   length: number,
   visit: (found: Found) => void,
-): void {
+  final = true,
+): number {
   const found: Found = {
     address: 0,
     length: 0,
@@ -102,20 +118,22 @@ export function visitMessages(
     shape: 0,
     serial: 0,
   };
-  visitRecords(owner, directory, start, length, (u32, record) => {
-    const head = u32[record + 2] as number;
-    const tail = u32[record + 5] as number;
-    found.address = u32[record] as number;
-    found.length = u32[record + 1] as number;
-    found.type = head & 0xffff;
-    found.flags = head >>> 16;
-    found.seq = u32[record + 3] as number;
-    found.pid = u32[record + 4] as number;
-    found.message = owner.messages[tail & 0xffff];
-    found.status = tail >>> 16;
-    found.shape = u32[record + 6] as number;
-    found.serial = u32[record + 7] as number;
-    visit(found);
+  return scanRecords(owner, directory, start, length, final, (u32, first, last) => {
+    for (let record = first; record < last; record += RECORD_WORDS) {
+      const head = u32[record + 2] as number;
+      const tail = u32[record + 5] as number;
+      found.address = u32[record] as number;
+      found.length = u32[record + 1] as number;
+      found.type = head & 0xffff;
+      found.flags = head >>> 16;
+      found.seq = u32[record + 3] as number;
+      found.pid = u32[record + 4] as number;
+      found.message = owner.messages[tail & 0xffff];
+      found.status = tail >>> 16;
+      found.shape = u32[record + 6] as number;
+      found.serial = u32[record + 7] as number;
+      visit(found);
+    }
   });
 }
 

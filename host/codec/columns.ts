@@ -201,15 +201,7 @@ export class ColumnReader<N extends string = string> {
       this.pushLoaded(bytes.byteOffset, bytes.length);
       return;
     }
-    let part = PART;
-    for (let at = 0; at < bytes.length; ) {
-      const end = Math.min(bytes.length, at + part);
-      const whole = at === 0 && end === bytes.length;
-      const used = this.pushLoaded(machine.load(whole ? bytes : bytes.subarray(at, end)), end - at);
-      if (end === bytes.length) break;
-      part = used === 0 ? part * 2 : PART;
-      at += used;
-    }
+    machine.loadPieces(bytes, (address, length) => this.pushLoaded(address, length));
   }
 
   /** `push` for a block that is in the module's memory already; returns the bytes of whole messages. */
@@ -333,9 +325,6 @@ export class ColumnReader<N extends string = string> {
     this.#laidOut = false;
   }
 }
-
-/** Bytes copied to the module's memory at a time: what was copied is still in the cache when it is read. */
-const PART = 128 * 1024;
 
 function sinkOf(message: CompiledMessage, name: string): Sink {
   const path = name.split('.');

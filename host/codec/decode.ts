@@ -72,7 +72,10 @@ export function decodeMessages(
   owner: Registry = registry(),
 ): DecodedMessage[] {
   const out: DecodedMessage[] = [];
-  decodeLoaded(protocol, owner.machine.load(bytes), bytes.length, out, only, owner);
+  calls = (calls + 1) | 0;
+  owner.machine.loadPieces(bytes, (address, length, _before, final) =>
+    appendMessages(protocol, address, length, final, out, only, owner),
+  );
   return out;
 }
 
@@ -86,12 +89,31 @@ export function decodeLoaded(
   owner: Registry = registry(),
 ): void {
   calls = (calls + 1) | 0;
+  appendMessages(protocol, address, length, true, out, only, owner);
+}
+
+function appendMessages(
+  protocol: Protocol,
+  address: number,
+  length: number,
+  final: boolean,
+  out: DecodedMessage[],
+  only: Message | undefined,
+  owner: Registry,
+): number {
   const directory = owner.directory(protocol);
   const wanted = only === undefined ? undefined : owner.compile(only).identifier;
-  visitMessages(owner, directory, address, length, (found) => {
-    if (wanted !== undefined && found.message?.identifier !== wanted) return;
-    out.push(found.shape === 0 ? rubbish(found, owner.machine.memory) : objectOf(owner, found));
-  });
+  return visitMessages(
+    owner,
+    directory,
+    address,
+    length,
+    (found) => {
+      if (wanted !== undefined && found.message?.identifier !== wanted) return;
+      out.push(found.shape === 0 ? rubbish(found, owner.machine.memory) : objectOf(owner, found));
+    },
+    final,
+  );
 }
 
 export function unknownProtocol(protocol: string, known: readonly string[]): DecodeError {

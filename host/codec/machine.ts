@@ -91,6 +91,9 @@ export class Region {
 }
 
 const PAGE = 65_536;
+
+/** Bytes of a block that are in the module's memory at a time: what a processor's cache holds. A multiple of 4. */
+const PIECE = 128 * 1024;
 const ARENA = 256 * 1024;
 
 /** One instance of the module and the layout of its memory. */
@@ -150,6 +153,32 @@ export class Machine {
     this.memory.u8.set(bytes, address);
     this.#loaded = owner;
     return address;
+  }
+
+  /**
+   * Loads a block piece by piece. `take` gets where a piece lies in the module's memory, its bytes, how many bytes of
+   * the block are before it, and whether it is the last; it returns how many bytes it has used, which are whole
+   * messages.
+   */
+  loadPieces(
+    bytes: Uint8Array,
+    take: (address: number, length: number, before: number, final: boolean) => number,
+  ): void {
+    let piece = PIECE;
+    for (let at = 0; at < bytes.length; ) {
+      const length = Math.min(piece, bytes.length - at);
+      const final = at + length === bytes.length;
+      const used = take(
+        this.load(length === bytes.length ? bytes : bytes.subarray(at, at + length)),
+        length,
+        at,
+        final,
+      );
+      if (final) break;
+      // a message that is longer than a piece
+      piece = used === 0 ? piece * 2 : PIECE;
+      at += used;
+    }
   }
 
   forgetShapes(): void {

@@ -3,26 +3,36 @@
 const OCTETS = Array.from({ length: 256 }, (_, octet) => String(octet));
 const HEX = Array.from({ length: 256 }, (_, octet) => octet.toString(16).padStart(2, '0'));
 
-/** Texts of addresses seen lately: tables name the same gateways thousands of times. */
+/**
+ * Texts of addresses that were seen twice lately: tables name the same gateways thousands of times. One that is seen
+ * once leaves only its number, since a text that is kept here would outlive its garbage collection.
+ */
 const SLOTS = 1024;
 const seenKeys = new Uint32Array(SLOTS);
-const seenTexts: string[] = Array.from({ length: SLOTS }, () => '0.0.0.0');
+const seenTexts: string[] = Array.from({ length: SLOTS }, () => '');
 
 let prefixKey = -1;
 let prefixText = '';
 
 export function formatIpv4(bytes: Uint8Array, at: number): string {
   const prefix = ((bytes[at] as number) << 16) | ((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number);
-  const key = ((prefix << 8) | (bytes[at + 3] as number)) >>> 0;
+  const octet = bytes[at + 3] as number;
+  const key = ((prefix << 8) | octet) >>> 0;
   const slot = (key ^ (key >>> 11) ^ (key >>> 22)) & (SLOTS - 1);
-  if (seenKeys[slot] === key) return seenTexts[slot] as string;
+  const again = seenKeys[slot] === key;
+  if (again) {
+    const seen = seenTexts[slot] as string;
+    if (seen !== '') return seen;
+  } else {
+    seenKeys[slot] = key;
+    if (seenTexts[slot] !== '') seenTexts[slot] = '';
+  }
   if (prefix !== prefixKey) {
     prefixKey = prefix;
     prefixText = `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.`;
   }
-  const text = prefixText + (OCTETS[bytes[at + 3] as number] as string);
-  seenKeys[slot] = key;
-  seenTexts[slot] = text;
+  const text = prefixText + (OCTETS[octet] as string);
+  if (again) seenTexts[slot] = text;
   return text;
 }
 

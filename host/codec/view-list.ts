@@ -1,5 +1,5 @@
 import type { Message, Protocol } from '../schema/definition.js';
-import { nodesOf, recordWords, visitRecords } from './block.js';
+import { nodesOf, RECORD_WORDS, recordWords, scanRecords } from './block.js';
 import { TYPE_MASK } from './constants.js';
 import { NODE_WORDS, RAW, STATUS_FLEETING } from './layout.js';
 import { Source } from './machine.js';
@@ -90,13 +90,22 @@ export class ViewList<M extends Message> implements Iterable<ViewOf<M>> {
     let piece = 0;
     let end = 0;
     let source: Source | undefined;
+    let rows = this.#rows;
+    const shapes = this.#shapes;
+    const classes = this.#classes;
     const next = (): IteratorResult<ViewOf<M>> => {
-      if (row >= this.#length) return { done: true, value: undefined };
-      while (row >= end) {
-        source = (this.#pieces[piece] as Piece).source;
-        end = this.#pieces[++piece]?.first ?? this.#length;
+      if (row >= end) {
+        if (row >= this.#length) return { done: true, value: undefined };
+        rows = this.#rows;
+        while (row >= end) {
+          source = (this.#pieces[piece] as Piece).source;
+          end = this.#pieces[++piece]?.first ?? this.#length;
+        }
       }
-      return { done: false, value: this.#view(source as Source, row++) };
+      const shape = rows[2 * row + 1] as number;
+      const Class = classes[shape] as typeof View;
+      const value = new Class(source as Source, rows[2 * row++] as number, shapes[shape] as ViewShape);
+      return { done: false, value: value as ViewOf<M> };
     };
     const iterator = { next, [Symbol.iterator]: () => iterator };
     return iterator;
@@ -138,44 +147,82 @@ export class ViewList<M extends Message> implements Iterable<ViewOf<M>> {
     this.#classes = [];
   }
 
-  /**
-   * Appends the messages in `bytes`, of which the module's memory has a copy at `address`; `only` leaves out all but
-   * one kind. The bytes must not change afterwards.
-   */
-  push(protocol: Protocol, bytes: Uint8Array, address: number, only?: M, owner: Registry = registry()): void {
-    const wanted = only === undefined ? undefined : owner.compile(only).identifier;
+  /** Appends the messages in `bytes`, which must not change afterwards; `only` leaves out all but one kind. */
+  push(protocol: Protocol, bytes: Uint8Array, only?: M, owner: Registry = registry()): void {
+    const from = this.#begin(bytes);
+    owner.machine.loadPieces(bytes, (address, length, before, final) =>
+      this.#append(protocol, address, length, final, from + before - address, only, owner),
+    );
+  }
+
+  /** `push` for bytes of which the module's memory has a copy at `address`. */
+  pushLoaded(
+    protocol: Protocol,
+    bytes: Uint8Array,
+    address: number,
+    only?: M,
+    owner: Registry = registry(),
+  ): void {
+    this.#append(protocol, address, bytes.length, true, this.#begin(bytes) - address, only, owner);
+  }
+
+  /** Makes the bytes the source of the messages that follow; returns where they begin in it. */
+  #begin(bytes: Uint8Array): number {
     const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
-    const shift = aligned.byteOffset - address;
     this.#pieces.push({ first: this.#length, source: new Source(aligned.buffer) });
+    return aligned.byteOffset;
+  }
+
+  /** `shift` leads from addresses in the module's memory to those in the source. */
+  #append(
+    protocol: Protocol,
+    address: number,
+    bytes: number,
+    final: boolean,
+    shift: number,
+    only: M | undefined,
+    owner: Registry,
+  ): number {
+    const wanted = only === undefined ? -1 : owner.compile(only).identifier;
     let known = -1;
-    visitRecords(owner, owner.directory(protocol), address, bytes.length, (u32, record) => {
-      const at = u32[record + recordWords.shape] as number;
-      const tail = u32[record + recordWords.identifierAndStatus] as number;
-      if (at === 0 || (wanted !== undefined && (tail & 0xffff) !== wanted)) return;
-      const serial = u32[record + recordWords.serial] as number;
-      if (serial !== known) {
-        known = serial;
-        this.#meet(shapeOf(owner, at, serial, tail, u32[record + recordWords.length] as number));
+    return scanRecords(owner, owner.directory(protocol), address, bytes, final, (u32, first, last) => {
+      const rows = this.#room((last - first) / RECORD_WORDS);
+      let row = 2 * this.#length;
+      let shape = this.#shapes.length - 1;
+      for (let record = first; record < last; record += RECORD_WORDS) {
+        const at = u32[record + recordWords.shape] as number;
+        const tail = u32[record + recordWords.identifierAndStatus] as number;
+        if (at === 0 || (wanted >= 0 && (tail & 0xffff) !== wanted)) continue;
+        const serial = u32[record + recordWords.serial] as number;
+        if (serial !== known) {
+          known = serial;
+          shape = this.#meet(shapeOf(owner, at, serial, tail, u32[record + recordWords.length] as number));
+        }
+        rows[row++] = (u32[record + recordWords.address] as number) + shift;
+        rows[row++] = shape;
       }
-      this.#append((u32[record + recordWords.address] as number) + shift);
+      this.#length = row / 2;
     });
   }
 
-  #append(address: number): void {
-    const at = 2 * this.#length++;
-    if (at === this.#rows.length) {
-      const rows = new Uint32Array(2 * at);
+  /** The rows, with room for some more. */
+  #room(more: number): Uint32Array {
+    const needed = 2 * (this.#length + more);
+    if (needed > this.#rows.length) {
+      const rows = new Uint32Array(Math.max(needed, 2 * this.#rows.length));
       rows.set(this.#rows);
       this.#rows = rows;
     }
-    this.#rows[at] = address;
-    this.#rows[at + 1] = this.#shapes.length - 1;
+    return this.#rows;
   }
 
-  #meet(shape: ViewShape): void {
-    if (this.#shapes.at(-1) === shape) return;
-    this.#shapes.push(shape);
-    this.#classes.push(shape.message === undefined ? View : View.classFor(shape.message));
+  /** The number of a shape in this list. */
+  #meet(shape: ViewShape): number {
+    if (this.#shapes.at(-1) !== shape) {
+      this.#shapes.push(shape);
+      this.#classes.push(shape.message === undefined ? View : View.classFor(shape.message));
+    }
+    return this.#shapes.length - 1;
   }
 }
 
@@ -187,6 +234,6 @@ export function decodeViews<M extends Message>(
   owner: Registry = registry(),
 ): ViewList<M> {
   const list = new ViewList<M>();
-  list.push(protocol, bytes, owner.machine.load(bytes), only, owner);
+  list.push(protocol, bytes, only, owner);
   return list;
 }

@@ -1,8 +1,12 @@
+import { setImmediate } from 'node:timers/promises';
 import { registry } from '../codec/registry.js';
+import { isCode } from '../namespace/errors.js';
+import type { Namespace } from '../namespace/namespace.js';
 import { NetlinkSocket } from '../netlink/socket.js';
-import type { Address } from '../network/addresses.js';
+import { type Address, addressOf } from '../network/addresses.js';
 import { type Link, linkOf } from '../network/links.js';
 import { Network } from '../network/network.js';
+import { address } from '../schema/address.js';
 import { link } from '../schema/link/link.js';
 import { type Problem, reason } from './errors.js';
 import type { FoundNamespace } from './inventory.js';
@@ -45,27 +49,63 @@ export async function openNetwork(found: FoundNamespace, self: boolean): Promise
   }
 }
 
-/** Reads links and addresses of a namespace. Throws what `openNetwork` does, NetlinkError. */
-export async function readContents(found: FoundNamespace, self: boolean): Promise<Contents> {
-  await using network = await openNetwork(found, self);
-  const [links, addresses] = [await network.links.list(), await network.addresses.list()];
-  return { links, addresses };
+/** IFLA_EXT_MASK: without counters, which cost the kernel more than all the rest. */
+const SKIP_STATISTICS = ['skip-stats'] as const;
+
+/** Opens a socket in a namespace. Entering it with this thread is several times faster than with one of its own. */
+function openSocket(namespace: Namespace | undefined): NetlinkSocket {
+  if (namespace === undefined) return NetlinkSocket.open({ protocol: 'route' });
+  try {
+    return namespace.run(() => NetlinkSocket.open({ protocol: 'route' }));
+  } catch (error) {
+    // who may enter, but not come back, sends a thread that need not
+    if (!isCode(error, 'EPERM')) throw error;
+    return NetlinkSocket.open({ protocol: 'route', namespace: namespace.fd });
+  }
 }
+
+/** Reads links and addresses of a namespace, on the calling thread. Throws what `openNetwork` does, NetlinkError. */
+export function readContents(found: FoundNamespace, self: boolean): Contents {
+  registry().register(link);
+  registry().register(address);
+  // one's own needs no leave to enter
+  using namespace = self ? undefined : openFound(found);
+  const socket = openSocket(namespace);
+  try {
+    const { getlink, newlink } = link.messages;
+    const { getaddr, newaddr } = address.messages;
+    return {
+      links: socket.dumpSync(
+        getlink,
+        { attributes: { extMask: SKIP_STATISTICS } },
+        { reply: newlink, item: linkOf },
+      ),
+      addresses: socket.dumpSync(getaddr, {}, { reply: newaddr, item: addressOf }),
+    };
+  } finally {
+    socket.close();
+  }
+}
+
+/** Namespaces that are read in one go, before others have their turn. */
+const AT_A_TIME = 64;
 
 /** Reads what is in each namespace. Those that are gone are left out; what may not be read is told with its reason. */
 export async function describe(
   namespaces: readonly FoundNamespace[],
   self: number,
 ): Promise<DescribedNamespace[]> {
-  const all = await forEach(namespaces, async (found): Promise<DescribedNamespace | undefined> => {
+  const all: DescribedNamespace[] = [];
+  for (const [at, found] of namespaces.entries()) {
+    if (at % AT_A_TIME === AT_A_TIME - 1) await setImmediate();
     try {
-      return { ...found, ...(await readContents(found, found.id.inode === self)) };
+      all.push({ ...found, ...readContents(found, found.id.inode === self) });
     } catch (error) {
-      if ((error as { code?: unknown }).code === 'ERR_NAMESPACE_VANISHED') return undefined;
-      return { ...found, problem: { source: found.names[0] as string, message: reason(error) } };
+      if ((error as { code?: unknown }).code === 'ERR_NAMESPACE_VANISHED') continue;
+      all.push({ ...found, problem: { source: found.names[0] as string, message: reason(error) } });
     }
-  });
-  return all.filter((one) => one !== undefined);
+  }
+  return all;
 }
 
 /** Names of the links in a namespace that only its number leads to. Throws NetlinkError `EPERM`. */

@@ -46,6 +46,14 @@ function isNetwork(path: string): boolean {
   }
 }
 
+function inodeAt(path: string): number | undefined {
+  try {
+    return statSync(path).ino;
+  } catch {
+    return undefined;
+  }
+}
+
 function linkTarget(path: string): string | undefined {
   try {
     return lstatSync(path).isSymbolicLink() ? readlinkSync(path) : undefined;
@@ -121,9 +129,12 @@ export function discover(places: Places = placesOf()): Discovery {
         problems.push({ source: place.word, message: reason(error) });
     }
   }
-  for (const [path, inode] of bound) if (!named.has(path)) note(inode, { kind: 'mount', path });
+  for (const [path, inode] of bound) {
+    // what is mounted over hides what was there
+    if (!named.has(path) && inodeAt(path) === inode) note(inode, { kind: 'mount', path });
+  }
 
-  const { seen, members, hidden } = scanProcesses(places.proc);
+  const { seen, members, hidden } = scanProcesses(places.proc, device);
   for (const [inode, reference] of seen) note(inode, reference);
   if (hidden > 0) {
     const message = `${hidden} ${hidden === 1 ? 'process' : 'processes'} could not be looked at: namespaces that only they are in are missing`;

@@ -1,3 +1,4 @@
+import type { Namespace } from '../namespace/namespace.js';
 import { type DanglingName, type Discovery, discover, idOf } from './discover.js';
 import { type Answers, askEngines } from './engines/ask.js';
 import { InspectError, type Problem, reason } from './errors.js';
@@ -63,6 +64,7 @@ export async function inventory(options: InventoryOptions = {}): Promise<Invento
   const { engines = true, timeout = 1000 } = options;
   // asked first: what they tell of must not be newer than what is seen
   const asked: Answers = engines ? await askEngines(places, timeout) : { containers: [], problems: [] };
+  const numbers = new Numbers(options.nsids !== false);
   const discovery = discover(places);
   const containers = new ContainerIndex(asked.containers);
   const whereabouts = new Map<number, number>();
@@ -77,7 +79,8 @@ export async function inventory(options: InventoryOptions = {}): Promise<Invento
     const [best] = references;
     return { id, path: (best as Reference).path, ...attribute(seen, about), processes, references };
   });
-  const numbered = options.nsids === false ? { namespaces, unreached: [], problems: [] } : number(namespaces);
+  const numbered = numbers.tell(namespaces);
+  numbers.close();
   return {
     namespaces: numbered.namespaces.sort(byName),
     dangling: discovery.dangling,
@@ -93,39 +96,87 @@ interface Numbered {
   problems: Problem[];
 }
 
-/** Tells the numbers of namespaces; leaves those out that are gone by now. */
-function number(namespaces: readonly FoundNamespace[]): Numbered {
-  let reader: NsidReader;
+/** Namespaces that are open at the same time. */
+const AT_ONCE = 64;
+
+/** Leaves those out that are gone; those that may not be opened stay as they are, and why is noted. */
+function numberSome(
+  namespaces: readonly FoundNamespace[],
+  reader: NsidReader,
+  refused: unknown[],
+): FoundNamespace[] {
+  const opened: { readonly found: FoundNamespace; readonly namespace: Namespace | undefined }[] = [];
   try {
-    reader = NsidReader.open();
-  } catch (error) {
-    return {
-      namespaces: [...namespaces],
-      unreached: [],
-      problems: [{ source: 'nsid', message: reason(error) }],
-    };
-  }
-  try {
-    const left = new Set(reader.all());
-    const refused: unknown[] = [];
-    const found = namespaces.flatMap((one): FoundNamespace[] => {
+    for (const found of namespaces) {
       try {
-        using namespace = openFound(one);
-        const nsid = reader.of(namespace.fd);
-        if (nsid === undefined) return [one];
-        left.delete(nsid);
-        return [{ ...one, nsid }];
+        opened.push({ found, namespace: openFound(found) });
       } catch (error) {
-        if (error instanceof InspectError) return [];
+        if (error instanceof InspectError) continue;
         refused.push(error);
-        return [one];
+        opened.push({ found, namespace: undefined });
       }
+    }
+    const numbers = reader.ofAll(opened.flatMap(({ namespace }) => namespace?.fd ?? []));
+    let at = 0;
+    return opened.map(({ found, namespace }) => {
+      const nsid = namespace === undefined ? undefined : numbers[at++];
+      return nsid === undefined ? found : { ...found, nsid };
     });
-    const [first] = refused;
-    const message = `${refused.length} namespaces could not be opened: ${reason(first)}`;
-    const problems = first === undefined ? [] : [{ source: 'nsid', message }];
-    return { namespaces: found, unreached: [...left].sort((a, b) => a - b), problems };
   } finally {
-    reader.close();
+    for (const { namespace } of opened) namespace?.close();
+  }
+}
+
+/**
+ * Tells the numbers of namespaces; leaves those out that are gone by now. `before`: the numbers that there were before the
+ * namespaces were looked for: a number that came later may be of one that came later.
+ */
+function number(
+  namespaces: readonly FoundNamespace[],
+  before: readonly number[],
+  reader: NsidReader,
+): Numbered {
+  const refused: unknown[] = [];
+  const found: FoundNamespace[] = [];
+  for (let at = 0; at < namespaces.length; at += AT_ONCE)
+    found.push(...numberSome(namespaces.slice(at, at + AT_ONCE), reader, refused));
+  const still = new Set(reader.all());
+  const reached = new Set(found.map(({ nsid }) => nsid));
+  const unreached = before.filter((nsid) => still.has(nsid) && !reached.has(nsid));
+  const [first] = refused;
+  const message = `${refused.length} namespaces could not be opened: ${reason(first)}`;
+  const problems = first === undefined ? [] : [{ source: 'nsid', message }];
+  return { namespaces: found, unreached: unreached.sort((a, b) => a - b), problems };
+}
+
+/** Netlink's numbers, where they can be asked for. */
+class Numbers {
+  readonly #reader: NsidReader | undefined;
+  readonly #before: readonly number[] = [];
+  #problem: Problem | undefined;
+
+  constructor(wanted: boolean) {
+    if (!wanted) return;
+    try {
+      this.#reader = NsidReader.open();
+      this.#before = this.#reader.all();
+    } catch (error) {
+      this.#problem = { source: 'nsid', message: reason(error) };
+    }
+  }
+
+  tell(namespaces: FoundNamespace[]): Numbered {
+    const plain = { namespaces, unreached: [] };
+    if (this.#reader === undefined || this.#problem !== undefined)
+      return { ...plain, problems: this.#problem === undefined ? [] : [this.#problem] };
+    try {
+      return number(namespaces, this.#before, this.#reader);
+    } catch (error) {
+      return { ...plain, problems: [{ source: 'nsid', message: reason(error) }] };
+    }
+  }
+
+  close(): void {
+    this.#reader?.close();
   }
 }

@@ -1,10 +1,11 @@
+import { messageFlags } from '../codec/constants.js';
 import { registry } from '../codec/registry.js';
 import { NetlinkSocket } from '../netlink/socket.js';
 import { nsid } from '../schema/nsid.js';
 
 const { getnsid, newnsid } = nsid.messages;
 
-/** The numbers that the caller's namespace has given to others. Reading them gives none. */
+/** The numbers that a namespace has given to others. Reading them gives none. */
 export class NsidReader {
   readonly #socket: NetlinkSocket;
 
@@ -12,16 +13,29 @@ export class NsidReader {
     this.#socket = socket;
   }
 
-  static open(): NsidReader {
+  /** Asks in the caller's namespace, or in one that is open. */
+  static open(namespace?: number): NsidReader {
     registry().register(nsid);
-    return new NsidReader(NetlinkSocket.open({ protocol: 'route' }));
+    return new NsidReader(NetlinkSocket.open({ protocol: 'route', namespace }));
   }
 
   /** The number of an open namespace; undefined when it has none. */
   of(fd: number): number | undefined {
-    const [answer] = this.#socket.requestSync(getnsid, { attributes: { fd } });
-    const number = (answer?.attributes as { nsid?: number } | undefined)?.nsid;
-    return number === undefined || number < 0 ? undefined : number;
+    return this.ofAll([fd])[0];
+  }
+
+  /** The same of several, in one exchange with the kernel. */
+  ofAll(fds: readonly number[]): (number | undefined)[] {
+    const batch = this.#socket.batch(fds.length);
+    for (const fd of fds) batch.addUnchecked(getnsid, { flags: messageFlags.request, attributes: { fd } });
+    const { answers, failures } = this.#socket.sendSync(batch, () => getnsid);
+    const failed = new Set(failures.map(({ index }) => index));
+    let at = 0;
+    return fds.map((_, index) => {
+      if (failed.has(index)) return undefined;
+      const number = (answers[at++]?.attributes as { nsid?: number } | undefined)?.nsid;
+      return number === undefined || number < 0 ? undefined : number;
+    });
   }
 
   /** All numbers given. */

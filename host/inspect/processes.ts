@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { Namespace } from '../namespace/namespace.js';
 import { mountsOf } from './mounts.js';
 import { inodeOf, type Reference } from './reference.js';
 
@@ -39,9 +40,9 @@ function hasSeveral(path: string): boolean {
 
 /**
  * Reads what processes are in, have open, and see mounted. A process that ends meanwhile is passed over; one that may
- * not be looked at is counted.
+ * not be looked at is counted. `device` is that of nsfs.
  */
-export function scanProcesses(proc: string): ProcessScan {
+export function scanProcesses(proc: string, device: number): ProcessScan {
   const seen: [number, Reference][] = [];
   const members = new Map<number, number[]>();
   const mountNamespaces = new Set<string>();
@@ -65,7 +66,7 @@ export function scanProcesses(proc: string): ProcessScan {
       seen.push([inode, { kind: 'process', path: `${directory}/ns/net`, pid }]);
     } else there.push(pid);
     if (hasSeveral(`${directory}/task`)) scanThreads(directory, pid, inode, seen);
-    scanDescriptors(directory, pid, seen);
+    scanDescriptors(directory, pid, device, seen);
     const mounts = link(`${directory}/ns/mnt`);
     if (mounts !== undefined && !mountNamespaces.has(mounts) && scanMounts(proc, pid, seen))
       mountNamespaces.add(mounts);
@@ -91,10 +92,31 @@ function scanThreads(directory: string, pid: number, own: number, seen: [number,
   }
 }
 
-function scanDescriptors(directory: string, pid: number, seen: [number, Reference][]): void {
+/**
+ * Of a namespace that was opened by the file it is bound to, a link tells that file, and `/` when it is not bound any
+ * more.
+ */
+function mayBeBound(target: string): boolean {
+  return target === '/' || target.includes('/netns/');
+}
+
+/** The inode of the namespace that a path leads to, where it is one of the network. */
+function namespaceAt(path: string, device: number): number | undefined {
+  try {
+    const { dev, ino } = statSync(path);
+    if (dev !== device) return undefined;
+    Namespace.open({ path }).close();
+    return ino;
+  } catch {
+    return undefined;
+  }
+}
+
+function scanDescriptors(directory: string, pid: number, device: number, seen: [number, Reference][]): void {
   for (const fd of entries(`${directory}/fd`)) {
     const path = `${directory}/fd/${fd}`;
-    const inode = inodeOf(link(path) ?? '');
+    const target = link(path) ?? '';
+    const inode = inodeOf(target) ?? (mayBeBound(target) ? namespaceAt(path, device) : undefined);
     if (inode !== undefined) seen.push([inode, { kind: 'descriptor', path, pid }]);
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { messageFlags } from '../codec/constants.js';
 import { registry } from '../codec/registry.js';
 import { Namespace } from '../namespace/namespace.js';
@@ -45,6 +46,18 @@ export type Element = NonNullable<
 >[number];
 
 const UPDATE_ATTEMPTS = 50;
+/** After so many other processes have been in the way one after the other, it is time to step aside: ms. */
+const PATIENT_ATTEMPTS = 5;
+const LONGEST_PAUSE = 20;
+
+let turn: Promise<unknown> = Promise.resolve();
+
+/** Runs one after the other what would be in each other's way in the kernel: all but the first would begin anew. */
+function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  const done = turn.then(work);
+  turn = done.catch(() => undefined);
+  return done;
+}
 
 const familyNames = new Map<number | string, TableFamily>([
   ...Object.entries(tableFamilies).map(([name, number]): [number, TableFamily] => [
@@ -64,6 +77,8 @@ export interface NetfilterOptions {
   readonly namespace?: NamespaceInput | undefined;
   /** ms; 30,000 by default. */
   readonly timeout?: number | undefined;
+  /** As of NetlinkSocket: the calling thread does what needs no waiting. */
+  readonly prompt?: boolean | undefined;
 }
 
 /** nftables and tracked connections of one namespace, spoken to over nfnetlink. */
@@ -76,14 +91,16 @@ export class Netfilter {
     this.connections = new Connections(socket);
   }
 
-  static openSync({ namespace, timeout }: NetfilterOptions = {}): Netfilter {
+  static openSync({ namespace, timeout, prompt }: NetfilterOptions = {}): Netfilter {
     registry().register(nftables);
     registry().register(nfnetlinkBatch);
     registry().register(conntrack);
     const given = namespace === undefined || namespace instanceof Namespace;
     const opened = given ? namespace : Namespace.open(namespace);
     try {
-      return new Netfilter(NetlinkSocket.open({ protocol: 'netfilter', namespace: opened?.fd, timeout }));
+      return new Netfilter(
+        NetlinkSocket.open({ protocol: 'netfilter', namespace: opened?.fd, timeout, prompt }),
+      );
     } finally {
       if (!given) opened?.close();
     }
@@ -144,12 +161,17 @@ export class Netfilter {
 
   /**
    * Reads, decides and writes as one: `decide` looks at the ruleset and says what to do, and when somebody else
-   * changed the ruleset meanwhile, it is asked again.
+   * changed the ruleset meanwhile, it is asked again. Updates of one process take turns: `decide` must not begin another,
+   * nor wait for a lock under which others do.
    */
   async update(
     decide: (transaction: Transaction) => Promise<void>,
     options: CallOptions = {},
   ): Promise<void> {
+    await inTurn(() => this.#update(decide, options));
+  }
+
+  async #update(decide: (transaction: Transaction) => Promise<void>, options: CallOptions): Promise<void> {
     for (let attempt = 0; ; attempt++) {
       const generation = await this.generation(options);
       const decided = new Transaction();
@@ -163,6 +185,7 @@ export class Netfilter {
       } catch (error) {
         const changed = error instanceof NetlinkError && error.code === 'ERESTART';
         if (!changed || attempt >= UPDATE_ATTEMPTS) throw error;
+        if (attempt >= PATIENT_ATTEMPTS) await sleep(Math.random() * LONGEST_PAUSE);
       }
     }
   }

@@ -1,5 +1,5 @@
 import { SystemCallError } from './errors.js';
-import { callAddon } from './native.js';
+import { call } from './native.js';
 
 const EINVAL = 22;
 
@@ -30,5 +30,5 @@ export function execute(
   for (const text of [...args, ...pairs, ...bound]) {
     if (text.includes('\0')) throw new SystemCallError(EINVAL, 'execve', args[0]);
   }
-  return callAddon((native) => native.execute(namespace, args, pairs, bound, temporary, sys));
+  return call((native) => native.execute(namespace, args, pairs, bound, temporary, sys));
 }

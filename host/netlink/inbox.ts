@@ -4,14 +4,30 @@ const DATAGRAMS = 256;
 /** Bytes of room without which the shim receives no further datagram. */
 const ROOM = 32 * 1024;
 
+/** Bytes of an inbox that has not grown. */
+const LENGTH = 256 * 1024;
+/** Inboxes of closed sockets, for those to come: an attachment opens several sockets, and each would leave its to the collector. */
+const MAXIMUM_SPARE = 8;
+const spare: Inbox[] = [];
+
 /** Where an exchange puts what it receives. */
 export class Inbox {
   buffer: Uint8Array;
   readonly table = new Uint32Array(tableLayout.head + DATAGRAMS * tableLayout.entry);
 
   /** `length`: bytes */
-  constructor(length: number) {
+  constructor(length = LENGTH) {
     this.buffer = new Uint8Array(length);
+  }
+
+  /** One that is empty. */
+  static take(): Inbox {
+    return spare.pop() ?? new Inbox();
+  }
+
+  /** Gives back what no exchange fills any more, and whose datagrams nobody reads. */
+  static give(inbox: Inbox): void {
+    if (inbox.buffer.length === LENGTH && spare.length < MAXIMUM_SPARE) spare.push(inbox);
   }
 
   /** Did the exchange end because there was no room for more? */

@@ -283,7 +283,7 @@ function translated(error: unknown): unknown {
   return new SystemCallError(error.errno, error.syscall, error.path, hint);
 }
 
-export function callAddon<T>(work: (native: Addon) => T): T {
+export function call<T>(work: (native: Addon) => T): T {
   const native = addon();
   try {
     return work(native);
@@ -314,7 +314,7 @@ export function openSocket(options: OpenSocketOptions): KernelSocket {
   const opened = namespacePath === undefined ? undefined : openNamespace(namespacePath);
   try {
     const namespace = opened ?? options.namespace ?? -1;
-    return callAddon((native) => new native.Socket(protocol, namespace, receiveBuffer, sendBuffer));
+    return call((native) => new native.Socket(protocol, namespace, receiveBuffer, sendBuffer));
   } finally {
     if (opened !== undefined) closeNamespace(opened);
   }
@@ -333,7 +333,7 @@ export interface OpenPacketSocketOptions {
 /** Opens a packet socket inside a namespace. Throws SystemCallError or NativeUnavailableError. */
 export function openPacketSocket(options: OpenPacketSocketOptions): PacketSocket {
   const { namespace = -1, protocol, ifindex, filter = new Uint8Array() } = options;
-  return callAddon((native) => new native.PacketSocket(namespace, protocol, ifindex, filter));
+  return call((native) => new native.PacketSocket(namespace, protocol, ifindex, filter));
 }
 
 /** Runs a call of a NativeSocket or PacketSocket, turning what the shim throws into SystemCallError or SocketError. */
@@ -346,35 +346,32 @@ export function guarded<T>(work: () => T): T {
 }
 
 /** Opens a namespace file (`/run/netns/blue`, `/proc/1/ns/net`); EINVAL when it is no network namespace. */
-export const openNamespace = (path: string): number => callAddon((native) => native.openNamespace(path));
+export const openNamespace = (path: string): number => call((native) => native.openNamespace(path));
 /** Closes what `openNamespace` or `createAnonymousNamespace` returned; what a worker forgets is closed at its end. */
-export const closeNamespace = (fd: number): void => callAddon((native) => native.closeNamespace(fd));
+export const closeNamespace = (fd: number): void => call((native) => native.closeNamespace(fd));
 /** A new namespace that lives as long as the returned descriptor, or anything in it, does. */
-export const createAnonymousNamespace = (): number =>
-  callAddon((native) => native.createAnonymousNamespace());
+export const createAnonymousNamespace = (): number => call((native) => native.createAnonymousNamespace());
 /** Binds a new namespace to an existing file. */
-export const bindNewNamespace = (path: string): void => callAddon((native) => native.bindNewNamespace(path));
+export const bindNewNamespace = (path: string): void => call((native) => native.bindNewNamespace(path));
 /** Binds an open namespace to an existing file. */
 export const bindNamespace = (fd: number, path: string): void =>
-  callAddon((native) => native.bindNamespace(fd, path));
+  call((native) => native.bindNamespace(fd, path));
 /** Makes a directory a shared mount, as `ip netns` has /run/netns. */
-export const shareMount = (path: string): void => callAddon((native) => native.shareMount(path));
+export const shareMount = (path: string): void => call((native) => native.shareMount(path));
 /** Detaches what is mounted on a file; does not follow a symbolic link. EINVAL when nothing is mounted there. */
-export const unmount = (path: string): void => callAddon((native) => native.unmount(path));
+export const unmount = (path: string): void => call((native) => native.unmount(path));
 /**
  * Calls a function with this thread inside a namespace; what goes on asynchronously does so outside. Ends the process
  * if the thread cannot come back.
  */
 export const enterNamespace = <T>(fd: number, work: () => T): T =>
-  callAddon((native) => native.enterNamespace(fd, work));
+  call((native) => native.enterNamespace(fd, work));
 /** Reads a file as a thread inside the namespace sees it (/proc/sys/net). */
-export const readFileIn = (fd: number, path: string): string =>
-  callAddon((native) => native.readFileIn(fd, path));
+export const readFileIn = (fd: number, path: string): string => call((native) => native.readFileIn(fd, path));
 export const writeFileIn = (fd: number, path: string, text: string): void =>
-  callAddon((native) => native.writeFileIn(fd, path, text));
+  call((native) => native.writeFileIn(fd, path, text));
 /** flock(2); `LOCK_SH` 1, `LOCK_EX` 2, `LOCK_NB` 4, `LOCK_UN` 8. Without LOCK_NB it holds the thread. */
-export const flock = (fd: number, operation: number): void =>
-  callAddon((native) => native.flock(fd, operation));
+export const flock = (fd: number, operation: number): void => call((native) => native.flock(fd, operation));
 
 /**
  * Makes a persistent link inside a namespace through /dev/net/tun, or nothing. `flags` are those of TUNSETIFF
@@ -388,7 +385,7 @@ export const createTap = (
   owner: number,
   group: number,
   label: string,
-): void => callAddon((native) => native.createTap(namespace, name, flags, owner, group, label));
+): void => call((native) => native.createTap(namespace, name, flags, owner, group, label));
 
 const LOCK_NB = 4;
 const EAGAIN = 11;
@@ -425,4 +422,4 @@ export async function flockAsync(fd: number, operation: number, options: LockOpt
 
 /** SO_PEERCRED of a connected unix socket. */
 export const peerCredentials = (fd: number): { pid: number; uid: number; gid: number } =>
-  callAddon((native) => native.peerCredentials(fd));
+  call((native) => native.peerCredentials(fd));

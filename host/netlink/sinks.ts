@@ -1,15 +1,8 @@
 import type { DecodedMessage } from '../codec/block.js';
 import { decodeLoaded } from '../codec/decode.js';
-import type { Message, Protocol } from '../schema/definition.js';
+import type { Protocol } from '../schema/definition.js';
 import type { Sink } from './conversation.js';
-import type { CallOptions } from './socket.js';
-
-export interface DumpOptions<T = DecodedMessage> extends CallOptions {
-  /** Only messages of this kind. */
-  readonly reply?: Message;
-  /** Makes what is returned in the message's place; undefined leaves it out. The message is the callee's to change. */
-  readonly item?: (message: DecodedMessage) => T | undefined;
-}
+import type { DumpOptions } from './socket-options.js';
 
 /** Items are made datagram by datagram, so that the messages that they come from die young. */
 export function objectSink<T>(protocol: Protocol, out: T[], { reply, item }: DumpOptions<T>): Sink {

@@ -10,7 +10,6 @@ import {
   BatchConversation,
   type Conversation,
   DumpConversation,
-  type Failure,
   Sequence,
   type Sink,
 } from './conversation.js';
@@ -18,42 +17,17 @@ import { Driver, nothing } from './driver.js';
 import { NetlinkError, SocketError } from './errors.js';
 import { Inbox } from './inbox.js';
 import { exchangeFlags, guarded, type NativeSocket, openSocket, tableLayout } from './native.js';
-import { bytesSink, type DumpOptions, objectSink } from './sinks.js';
+import { bytesSink, objectSink } from './sinks.js';
+import {
+  type BatchOutcome,
+  type CallOptions,
+  type DumpOptions,
+  protocolNumbers,
+  type SocketOptions,
+} from './socket-options.js';
 
-/** Protocol numbers of AF_NETLINK, linux/netlink.h */
-export const protocolNumbers = { route: 0, netfilter: 12, generic: 16 } as const satisfies Record<
-  Protocol,
-  number
->;
+export { type BatchOutcome, type CallOptions, type DumpOptions, protocolNumbers, type SocketOptions };
 
-export type { DumpOptions } from './sinks.js';
-
-export interface SocketOptions {
-  readonly protocol: Protocol;
-  /** Descriptor of the network namespace that the socket shall belong to; this process's by default. */
-  readonly namespace?: number | undefined;
-  /** Bytes of the kernel's receive buffer. */
-  readonly receiveBuffer?: number | undefined;
-  /** ms that a call may take unless it says otherwise; 30,000 by default. */
-  readonly timeout?: number | undefined;
-  /** Instead of opening a socket: a fake kernel. */
-  readonly native?: NativeSocket | undefined;
-}
-
-export interface CallOptions {
-  readonly signal?: AbortSignal | undefined;
-  /** ms until the call fails with `ERR_TIMEOUT`. */
-  readonly timeout?: number | undefined;
-}
-
-/** What became of a batch: the kernel takes each message by itself, so others may have succeeded. */
-export interface BatchOutcome {
-  readonly failures: readonly Failure[];
-  /** Data that came as answers (with the flag `echo`). */
-  readonly answers: readonly DecodedMessage[];
-}
-
-const BUFFER = 256 * 1024;
 const RECEIVE_BUFFER = 1024 * 1024;
 const TIMEOUT = 30_000;
 const SOL_SOCKET = 1;
@@ -71,8 +45,9 @@ export class NetlinkSocket {
   readonly protocol: Protocol;
   readonly #native: NativeSocket;
   readonly #timeout: number;
+  readonly #prompt: boolean;
   readonly #sequences = new Sequence(1 + Math.floor(Math.random() * 0x7fff_0000));
-  #inbox = new Inbox(BUFFER);
+  #inbox = Inbox.take();
   /** While one inbox is read, the other is filled. */
   #spare: Inbox | undefined;
   #tail: Promise<unknown> = Promise.resolve();
@@ -81,10 +56,11 @@ export class NetlinkSocket {
   #sendBuffer = 0;
   #abandoned: Conversation | undefined;
 
-  private constructor(native: NativeSocket, { protocol, timeout = TIMEOUT }: SocketOptions) {
+  private constructor(native: NativeSocket, { protocol, timeout = TIMEOUT, prompt = false }: SocketOptions) {
     this.protocol = protocol;
     this.#native = native;
     this.#timeout = timeout;
+    this.#prompt = prompt;
   }
 
   /** Opens a socket. Throws SystemCallError (`EPERM` …) or NativeUnavailableError. */
@@ -185,7 +161,7 @@ export class NetlinkSocket {
   ): Promise<ViewList<R>> {
     const out = new ViewList<R>();
     const sink: Sink = {
-      take: (address, _length, bytes) => out.push(this.protocol, bytes.slice(), address, reply),
+      take: (address, _length, bytes) => out.pushLoaded(this.protocol, bytes.slice(), address, reply),
       clear: () => out.clear(),
     };
     await this.#run(this.#dump(message, input, sink), options);
@@ -225,6 +201,8 @@ export class NetlinkSocket {
     if (this.#closed) return;
     this.#closed = true;
     this.#native.close();
+    if (this.#running === 0) Inbox.give(this.#inbox);
+    if (this.#running === 0 && this.#spare !== undefined) Inbox.give(this.#spare);
   }
 
   [Symbol.dispose](): void {
@@ -243,7 +221,10 @@ export class NetlinkSocket {
     return new DumpConversation(this.protocol, { message, bytes }, sink, this.#sequences);
   }
 
-  async #run(conversation: Conversation, { signal, timeout = this.#timeout }: CallOptions): Promise<void> {
+  async #run(
+    conversation: Conversation,
+    { signal, timeout = this.#timeout, lengthy = false }: CallOptions,
+  ): Promise<void> {
     const before = this.#tail;
     let release: () => void = () => undefined;
     this.#tail = new Promise<void>((resolve) => {
@@ -258,7 +239,14 @@ export class NetlinkSocket {
       if (this.#running > 1) await before;
       if (this.#abandoned !== undefined) await this.#hearOut();
       signal?.addEventListener('abort', interrupt, { once: true });
-      for (let request = driver.begin(); ; request = driver.next()) {
+      let request = driver.begin();
+      if (this.#prompt && !lengthy) {
+        this.#check(signal);
+        if (this.#atOnce(request, driver, signal)) return;
+        // what did not fit into a full send buffer is still to be sent
+        if ((this.#inbox.table[tableLayout.flags] as number) & exchangeFlags.sent) request = driver.next();
+      }
+      for (; ; request = driver.next()) {
         this.#check(signal);
         this.#fit(request);
         ahead = this.#exchange(request, driver.left());
@@ -314,6 +302,16 @@ export class NetlinkSocket {
       this.#leave(conversation, error);
       throw error;
     }
+  }
+
+  /** Sends on this thread, and takes what has come by then; true at the conversation's end. */
+  #atOnce(request: Uint8Array, driver: Driver, signal: AbortSignal | undefined): boolean {
+    this.#fit(request);
+    const inbox = this.#inbox;
+    guarded(() => this.#native.exchangeSync(request, inbox.buffer, inbox.table, 0));
+    const { table } = inbox;
+    const nothingYet = ((table[tableLayout.flags] as number) & exchangeFlags.timedOut) !== 0;
+    return nothingYet && table[tableLayout.count] === 0 ? false : this.#feed(inbox, driver, signal);
   }
 
   #exchange(request: Uint8Array, timeout: number): Promise<void> {

@@ -49,7 +49,7 @@ export interface AddressFilter {
   readonly [attribute: string]: unknown;
 }
 
-/** The item of a message of the kernel's. */
+/** The address of a message. */
 export function addressOf(message: DecodedMessage): Address {
   const header = message.header as { family: number; prefixlen: number; scope: number; index: number };
   const {

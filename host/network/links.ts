@@ -251,7 +251,7 @@ export class Links extends Table<Link, LinkFilter, typeof newlink> {
   /** Deletes a link. False when there was none; all other refusals throw. */
   async delete(device: Device, options?: CallOptions): Promise<boolean> {
     try {
-      await this.executor.execute(() => linkCommands.delete(device), options);
+      await this.executor.execute(() => linkCommands.delete(device), { lengthy: true, ...options });
       return true;
     } catch (error) {
       if (error instanceof NetlinkError && error.code === 'ENODEV') return false;
@@ -261,7 +261,7 @@ export class Links extends Table<Link, LinkFilter, typeof newlink> {
 
   /** Deletes all links of a group (IFLA_GROUP) in one message. */
   async deleteGroup(group: number, options?: CallOptions): Promise<void> {
-    await this.executor.execute(() => linkCommands.deleteGroup(group), options);
+    await this.executor.execute(() => linkCommands.deleteGroup(group), { lengthy: true, ...options });
   }
 
   /** Adds alternative names to a link. */

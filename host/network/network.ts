@@ -33,6 +33,8 @@ export interface NetworkOptions {
   readonly namespace?: NamespaceInput | undefined;
   /** ms that a call may take unless it says otherwise; 30,000 by default. */
   readonly timeout?: number | undefined;
+  /** As of NetlinkSocket: the calling thread does what needs no waiting. */
+  readonly prompt?: boolean | undefined;
   /** Instead of opening a socket: one that is open already (and will be closed). */
   readonly socket?: NetlinkSocket | undefined;
 }
@@ -98,12 +100,13 @@ export class Network {
 
   /** `open` without waiting: nothing in it takes time. */
   static openSync(options: NetworkOptions = {}): Network {
-    const { namespace, timeout, socket } = options;
+    const { namespace, timeout, prompt, socket } = options;
     if (socket !== undefined) return new Network(socket, undefined);
     const target = namespace instanceof Namespace ? { fd: namespace.fd } : namespace;
     const opened = target === undefined ? undefined : Namespace.open(target);
     try {
-      return new Network(NetlinkSocket.open({ protocol: 'route', namespace: opened?.fd, timeout }), opened);
+      const route = NetlinkSocket.open({ protocol: 'route', namespace: opened?.fd, timeout, prompt });
+      return new Network(route, opened);
     } catch (error) {
       opened?.close();
       throw error;

@@ -74,15 +74,15 @@ export class ResultCache {
       networkName: list.name,
       ...(netns === '' ? {} : { netns }),
       ...(args.length === 0 ? {} : { cniArgs: args }),
-      ...(Object.keys(capabilities).length === 0 ? {} : { capabilityArgs: capabilities }),
-      result,
+      ...(Object.keys(capabilities).length === 0 ? {} : { capabilityArgs: sorted(capabilities) }),
+      result: sorted(result),
     };
     const path = this.#path(list.name, attachment);
     // appears whole: a reader must not meet half of it
     const draft = this.#draft(list.name, attachment);
     try {
       mkdirSync(join(this.#directory, 'results'), { recursive: true, mode: 0o700 });
-      writeFileSync(draft, JSON.stringify(entry), { mode: 0o600 });
+      writeFileSync(draft, goJson(entry), { mode: 0o600 });
       renameSync(draft, path);
     } catch (error) {
       rmSync(draft, { force: true });
@@ -142,6 +142,21 @@ export class ResultCache {
       }
     });
   }
+}
+
+/** With the keys of all objects in order, as Go writes maps. */
+function sorted(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(sorted);
+  const entries = Object.entries(value).sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  return Object.fromEntries(entries.map(([key, one]) => [key, sorted(one)]));
+}
+
+/** JSON as libcni writes it: without spaces, and with what means something in HTML escaped. */
+function goJson(value: unknown): string {
+  const escaped = (character: string): string =>
+    `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, escaped);
 }
 
 function writtenAt(path: string): number {

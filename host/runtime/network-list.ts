@@ -1,12 +1,19 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { basename, dirname, extname, join } from 'node:path';
 import { boolean, object, optional, record, string } from '../cni/config.js';
 import { CniError } from '../cni/errors.js';
 import { atLeast, currentVersion, defaultVersion } from '../cni/version.js';
-import { errnoMeaning } from '../codec/errno.js';
-import { RuntimeError } from './errors.js';
+import { NetworkConfigError, type Place } from './errors.js';
+import { type JsonPath, JsonSyntaxError, locate, parseJson, pathOf } from './json-document.js';
 
 type Json = Record<string, unknown>;
+
+/** Where a plugin's config stands. */
+export interface PluginSource {
+  readonly file: string | undefined;
+  /** The whole text that it stands in. */
+  readonly text: string;
+  /** Where in there. */
+  readonly path: JsonPath;
+}
 
 /** One plugin of a list. */
 export interface PluginConfig {
@@ -15,6 +22,7 @@ export interface PluginConfig {
   readonly capabilities: readonly string[];
   /** As it stands in the file. */
   readonly raw: Readonly<Json>;
+  readonly source: PluginSource;
 }
 
 /** A network as a conflist describes it. SPEC.md, section 1 */
@@ -25,13 +33,16 @@ export interface NetworkList {
   readonly disableCheck: boolean;
   readonly disableGC: boolean;
   readonly plugins: readonly PluginConfig[];
-  /** The file's text, as the cache keeps it. */
+  /** What its key `netloom/in-process` says: may bundled plugins run in the runtime's process? */
+  readonly inProcess: boolean | undefined;
+  /**
+   * The config of a single plugin, which is no list: its errors don't name the plugin, and the cache keeps its own text.
+   * libcni's AddNetwork, DelNetwork and CheckNetwork
+   */
+  readonly isSingle: boolean;
+  /** The config's text, as the cache keeps it. */
   readonly text: string;
   readonly file: string | undefined;
-}
-
-function fault(text: string, file: string | undefined, cause?: unknown): RuntimeError {
-  return new RuntimeError('ERR_NETWORK_CONFIG', file === undefined ? text : `${file}: ${text}`, { cause });
 }
 
 /** What Go calls the type of a JSON value, as libcni's texts have it. */
@@ -44,59 +55,100 @@ function goType(value: unknown): string {
   );
 }
 
+/** Something wrong with a config. */
 class Problem extends Error {
+  /** Where, in the config. */
+  readonly path: JsonPath;
   /** Is the text whole, as it is? */
   readonly whole: boolean;
-  constructor(text: string, whole = false) {
+  constructor(text: string, path: JsonPath, whole = false) {
     super(text);
+    this.path = path;
     this.whole = whole;
   }
 }
 
-function parseJson(text: string): Json {
-  const value: unknown = JSON.parse(text);
+/** The place of a value in a text; `undefined` when the text is no JSON. */
+export function placeIn({ file, text, path }: PluginSource): Place | undefined {
+  const position = locate(text, path);
+  return position && { file, text, position };
+}
+
+/** An error about a text: of JSON, of a shape, or a problem. */
+export function configError(
+  error: unknown,
+  { file, text, path }: PluginSource,
+  prefix = '',
+): NetworkConfigError {
+  const message = error instanceof CniError ? error.msg : (error as Error).message;
+  const whole = error instanceof Problem && error.whole;
+  const reason = whole ? message : `${prefix}${message}`;
+  if (error instanceof JsonSyntaxError) {
+    return new NetworkConfigError(reason, file, { file, text, position: error.position }, { cause: error });
+  }
+  const within = error instanceof Problem ? error.path : pathOfMismatch(error);
+  const place = placeIn({ file, text, path: [...path, ...within] });
+  return new NetworkConfigError(reason, file, place, { cause: error });
+}
+
+/** Of a value that has another shape than it should: `capabilities.x: expected …`. */
+function pathOfMismatch(error: unknown): JsonPath {
+  const path = error instanceof CniError ? /^(\S+): expected /.exec(error.msg)?.[1] : undefined;
+  return path === undefined || path === 'config' ? [] : pathOf(path);
+}
+
+function parseObject(text: string): Json {
+  const value = parseJson(text) ?? {};
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new Problem(`expected an object, got ${goType(value)}`);
+    throw new Problem(`expected an object, got ${goType(value)}`, []);
   }
   return value as Json;
 }
 
 /** A flag: true or false, or their names in any case. */
-function flag(list: Json, key: string): boolean {
+function flag(list: Json, key: string): boolean | undefined {
   const value = list[key];
-  if (value === undefined) return false;
+  if (value === undefined) return undefined;
   if (typeof value === 'boolean') return value;
-  if (typeof value !== 'string') throw new Problem(`invalid type ${goType(value)} for ${key}`);
+  if (typeof value !== 'string') throw new Problem(`invalid type ${goType(value)} for ${key}`, [key]);
   if (/^(true|false)$/i.test(value)) return value.toLowerCase() === 'true';
-  throw new Problem(`invalid value ${JSON.stringify(value)} for ${key}`);
+  throw new Problem(`invalid value ${JSON.stringify(value)} for ${key}`, [key]);
 }
 
 function isNewer(version: string, other: string): boolean {
   return version !== other && atLeast(version, other);
 }
 
+/** Is it a version, and one that is known here? */
+function isKnown(version: string, path: JsonPath, what: string): boolean {
+  try {
+    return !isNewer(version, currentVersion);
+  } catch (error) {
+    throw new Problem(`${what}: ${(error as Error).message}`, path);
+  }
+}
+
 /** The highest of `cniVersions` and `cniVersion` that is known here; else `cniVersion`, whatever it is. */
 function chooseVersion(list: Json): string {
   const { cniVersion = '', cniVersions } = list;
-  if (typeof cniVersion !== 'string') throw new Problem(`invalid cniVersion type ${goType(cniVersion)}`);
+  if (typeof cniVersion !== 'string') {
+    throw new Problem(`invalid cniVersion type ${goType(cniVersion)}`, ['cniVersion']);
+  }
   const written = cniVersion === '' ? defaultVersion : cniVersion;
   if (cniVersions === undefined) return written;
-  if (!Array.isArray(cniVersions)) throw new Problem(`invalid type for cniVersions: ${goType(cniVersions)}`);
-  const offered: string[] = [];
-  for (const [i, version] of (cniVersions as unknown[]).entries()) {
-    if (typeof version !== 'string') {
-      throw new Problem(`invalid type for cniVersions index ${i}: ${goType(version)}`);
-    }
-    try {
-      if (!isNewer(version, currentVersion)) offered.push(version);
-    } catch (error) {
-      throw new Problem(`invalid cniVersions entry ${version} at index ${i}: ${(error as Error).message}`);
-    }
+  if (!Array.isArray(cniVersions)) {
+    throw new Problem(`invalid type for cniVersions: ${goType(cniVersions)}`, ['cniVersions']);
   }
-  try {
-    if (cniVersion !== '' && !isNewer(cniVersion, currentVersion)) offered.push(cniVersion);
-  } catch (error) {
-    throw new Problem(`invalid cniVersion ${cniVersion}: ${(error as Error).message}`);
+  const offered = (cniVersions as unknown[]).filter((version, i): version is string => {
+    const path = ['cniVersions', i];
+    if (typeof version !== 'string') {
+      throw new Problem(`invalid type for cniVersions index ${i}: ${goType(version)}`, path);
+    }
+    return isKnown(version, path, `invalid cniVersions entry ${version} at index ${i}`);
+  });
+  const own = ['cniVersion'];
+  if (cniVersion !== '' && isKnown(cniVersion, own, `invalid cniVersion ${cniVersion}`)) {
+    offered.push(cniVersion);
   }
   return (
     offered.reduce((best, version) => (best === '' || isNewer(version, best) ? version : best), '') || written
@@ -105,152 +157,128 @@ function chooseVersion(list: Json): string {
 
 const pluginShape = object({ type: optional(string, ''), capabilities: optional(record) });
 
-function pluginOf(raw: Json): PluginConfig {
+function pluginOf(raw: Json, source: PluginSource): PluginConfig {
   const { type, capabilities = {} } = pluginShape.read(raw, '');
-  if (type === '') throw new Problem("missing 'type'");
+  if (type === '') throw new Problem("missing 'type'", []);
   const on = Object.entries(capabilities).filter(([name, value]) =>
     boolean.read(value, `capabilities.${name}`),
   );
-  return { type, capabilities: on.map(([name]) => name), raw };
+  return { type, capabilities: on.map(([name]) => name), raw, source };
 }
 
-function plugins(list: Json, inlinedOnly: boolean): PluginConfig[] {
+function pluginsOf(list: Json, inlinedOnly: boolean, source: PluginSource): PluginConfig[] {
   const { plugins: given } = list;
   if (given === undefined) {
-    if (inlinedOnly) throw new Problem("`loadOnlyInlinedPlugins` is true, and no 'plugins' key");
+    if (inlinedOnly) throw new Problem("`loadOnlyInlinedPlugins` is true, and no 'plugins' key", []);
     return [];
   }
-  if (!Array.isArray(given)) throw new Problem(`invalid 'plugins' type ${goType(given)}`);
-  if (given.length === 0) throw new Problem('no plugins in list');
+  if (!Array.isArray(given)) throw new Problem(`invalid 'plugins' type ${goType(given)}`, ['plugins']);
+  if (given.length === 0) throw new Problem('no plugins in list', ['plugins']);
   return (given as unknown[]).map((raw, i) => {
+    const path = ['plugins', i];
     try {
-      return pluginOf(record.read(raw, `plugins[${i}]`));
+      return pluginOf(record.read(raw, `plugins[${i}]`), { ...source, path });
     } catch (error) {
-      throw new Problem(
-        `failed to parse plugin config ${i}: error parsing configuration: ${textOf(error)}`,
-        true,
-      );
+      const text = error instanceof CniError ? error.msg : (error as Error).message;
+      const inside = /^plugins\[/.test(text) ? [] : pathOfMismatch(error);
+      const what = `failed to parse plugin config ${i}: error parsing configuration`;
+      throw new Problem(`${what}: ${text}`, [...path, ...inside], true);
     }
   });
 }
 
-function textOf(error: unknown): string {
-  return error instanceof CniError ? error.msg : (error as Error).message;
-}
-
-interface Parsed {
+/** A list before the plugins that stand in files of their own are added. */
+export interface ParsedList {
   readonly list: NetworkList;
   readonly inlinedOnly: boolean;
 }
 
-function parse(text: string, file: string | undefined): Parsed {
+/** Throws NetworkConfigError. */
+export function parseList(text: string, file: string | undefined): ParsedList {
+  const source = { file, text, path: [] };
   try {
-    const json = parseJson(text);
+    const json = parseObject(text);
     const { name } = json;
-    if (name === undefined) throw new Problem('no name');
-    if (typeof name !== 'string') throw new Problem(`invalid name type ${goType(name)}`);
+    if (name === undefined) throw new Problem('no name', []);
+    if (typeof name !== 'string') throw new Problem(`invalid name type ${goType(name)}`, ['name']);
     const cniVersion = chooseVersion(json);
-    const disableCheck = flag(json, 'disableCheck');
-    const disableGC = flag(json, 'disableGC');
-    const inlinedOnly = flag(json, 'loadOnlyInlinedPlugins');
-    const inlined = plugins(json, inlinedOnly);
-    return { list: { name, cniVersion, disableCheck, disableGC, plugins: inlined, text, file }, inlinedOnly };
+    const disableCheck = flag(json, 'disableCheck') ?? false;
+    const disableGC = flag(json, 'disableGC') ?? false;
+    const inlinedOnly = flag(json, 'loadOnlyInlinedPlugins') ?? false;
+    const inProcess = flag(json, 'netloom/in-process');
+    const plugins = pluginsOf(json, inlinedOnly, source);
+    const flags = { disableCheck, disableGC, inProcess, isSingle: false };
+    return { list: { name, cniVersion, ...flags, plugins, text, file }, inlinedOnly };
   } catch (error) {
-    const whole = error instanceof Problem && error.whole;
-    throw fault(`${whole ? '' : 'error parsing configuration list: '}${textOf(error)}`, file, error);
+    throw configError(error, source, 'error parsing configuration list: ');
   }
 }
 
-/** Reads a conflist. Throws RuntimeError `ERR_NETWORK_CONFIG`. */
+/** A list has plugins. Throws NetworkConfigError. */
+export function withPlugins(list: NetworkList): NetworkList {
+  if (list.plugins.length > 0) return list;
+  const { file, text } = list;
+  throw new NetworkConfigError('no plugin configs found', file, placeIn({ file, text, path: [] }));
+}
+
+/** Reads a conflist. Throws NetworkConfigError. */
 export function parseNetworkList(text: string): NetworkList {
-  const { list } = parse(text, undefined);
-  if (list.plugins.length === 0) throw fault('no plugin configs found', undefined);
-  return list;
+  return withPlugins(parseList(text, undefined).list);
 }
 
-function readText(file: string): string {
+/** Reads the config of one plugin. Throws NetworkConfigError. */
+export function parsePlugin(text: string, file: string | undefined): PluginConfig {
+  const source = { file, text, path: [] };
   try {
-    return readFileSync(file, 'utf8');
+    return pluginOf(parseObject(text), source);
   } catch (error) {
-    const { errno = 0 } = error as NodeJS.ErrnoException;
-    throw fault(
-      `error reading ${basename(file)}: ${errnoMeaning(Math.abs(errno)).toLowerCase()}`,
+    throw configError(error, source, 'error parsing configuration: ');
+  }
+}
+
+/** Is a config that of a single plugin? What is no JSON is none. */
+export function isOnePlugin(text: string): boolean {
+  try {
+    const json = parseObject(text);
+    return json.plugins === undefined && json.type !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+const singleShape = object({ name: optional(string, ''), cniVersion: optional(string, '') });
+
+/**
+ * Reads the config of a single plugin, as libcni's ConfFromBytes does: no list is made of it. Throws NetworkConfigError.
+ */
+export function parseNetwork(text: string, file?: string): NetworkList {
+  const plugin = parsePlugin(text, file);
+  try {
+    const { name, cniVersion } = singleShape.read(plugin.raw, '');
+    return {
+      name,
+      cniVersion: cniVersion === '' ? defaultVersion : cniVersion,
+      disableCheck: false,
+      disableGC: false,
+      inProcess: flag(plugin.raw, 'netloom/in-process'),
+      isSingle: true,
+      plugins: [plugin],
+      text,
       file,
-      error,
-    );
-  }
-}
-
-/** Files of a directory with one of the extensions, by name. A directory that isn't there has none. */
-function filesOf(directory: string, ...extensions: string[]): string[] {
-  try {
-    const entries = readdirSync(directory, { withFileTypes: true });
-    const names = entries.flatMap((entry) => (entry.isDirectory() ? [] : [entry.name]));
-    return names
-      .filter((name) => extensions.includes(extname(name)))
-      .sort()
-      .map((name) => join(directory, name));
+    };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    const { errno = 0 } = error as NodeJS.ErrnoException;
-    throw fault(errnoMeaning(Math.abs(errno)).toLowerCase(), directory, error);
-  }
-}
-
-function readPlugin(file: string, text = readText(file)): PluginConfig {
-  try {
-    return pluginOf(parseJson(text));
-  } catch (error) {
-    throw fault(`error parsing configuration: ${textOf(error)}`, file, error);
+    throw configError(error, plugin.source, 'error parsing configuration: ');
   }
 }
 
 /**
- * Reads a conflist from a file. Unless `loadOnlyInlinedPlugins` is set, plugins are added from the `*.conf` files of the
- * directory beside it that has the network's name. Throws RuntimeError `ERR_NETWORK_CONFIG`.
+ * A list of the one plugin that a config describes. The cache keeps the list's text, as libcni's ConfListFromConf writes
+ * it. Throws NetworkConfigError.
  */
-export function readNetworkList(file: string): NetworkList {
-  const { list, inlinedOnly } = parse(readText(file), file);
-  const beside = inlinedOnly ? [] : filesOf(join(dirname(file), list.name), '.conf');
-  const all = [...list.plugins, ...beside.map((path) => readPlugin(path))];
-  if (all.length === 0) throw fault('no plugin configs found', file);
-  return { ...list, plugins: all };
-}
-
-/** A list of the one plugin that a `.conf` or `.json` file describes. Throws RuntimeError `ERR_NETWORK_CONFIG`. */
-export function readSingleConfig(file: string): NetworkList {
-  const text = readText(file);
-  const { raw } = readPlugin(file, text);
-  const { name = '', cniVersion = '' } = raw;
-  return { ...parse(JSON.stringify({ name, cniVersion, plugins: [raw] }), file).list, file };
-}
-
-/** Every network that a directory describes; what is no config at all is an error. */
-export function readNetworkLists(directory: string): NetworkList[] {
-  return [
-    ...filesOf(directory, '.conflist').map(readNetworkList),
-    ...filesOf(directory, '.conf', '.json').map(readSingleConfig),
-  ];
-}
-
-/**
- * The network of that name: first among the `*.conflist` files, then among `*.conf` and `*.json`, by file name. Throws
- * RuntimeError `ERR_NETWORK_NOT_FOUND`, or `ERR_NETWORK_CONFIG` for a file before it that is broken.
- */
-export function loadNetworkList(directory: string, name: string): NetworkList {
-  const lists = filesOf(directory, '.conflist');
-  for (const file of lists) {
-    const list = readNetworkList(file);
-    if (list.name === name) return list;
-  }
-  const singles = filesOf(directory, '.conf', '.json');
-  for (const file of singles) {
-    const list = readSingleConfig(file);
-    if (list.name === name) return list;
-  }
-  const none = lists.length + singles.length === 0;
-  const text = none
-    ? `no net configurations found in ${directory}`
-    : `no net configuration with name ${JSON.stringify(name)} in ${directory}`;
-  throw new RuntimeError('ERR_NETWORK_NOT_FOUND', text);
+export function listOf(single: NetworkList): NetworkList {
+  const { cniVersion = '', name = '' } = single.plugins[0]?.raw ?? {};
+  const text = JSON.stringify({ cniVersion, name, plugins: [single.plugins[0]?.raw] });
+  const { list } = parseList(text, single.file);
+  // errors point into the file as it is
+  return { ...list, plugins: single.plugins, inProcess: single.inProcess };
 }

@@ -80,5 +80,5 @@ test('netloom cni add, check and del', { timeout: 60_000 }, async (t) => {
   );
   t.match(run('add', 'red', pod.name), { status: 1, stderr: /no net configuration with name "red"/ });
   t.match(run('add', 'blue', 'nl-no-such-namespace'), { status: 1, stderr: /failed to open netns/ });
-  t.match(run('add', 'blue', pod.name, '--args', 'K'), { status: 1, stderr: /ARGS: invalid pair "K"/ });
+  t.match(run('add', 'blue', pod.name, '--args', 'K'), { status: 1, stderr: /invalid CNI_ARGS pair "K"/ });
 });

@@ -6,6 +6,7 @@ import { enter, inside, skip } from './support/enter.js';
 const MODULE = 'github.com/containernetworking/cni/cnitool@v1.3.0';
 const directory = fileURLToPath(new URL('.', import.meta.url));
 const tool = `${directory}cnitool`;
+const main = fileURLToPath(new URL('../../host/cli/main.js', import.meta.url));
 
 // while there is a network to download it from
 if (!inside && !existsSync(tool)) {
@@ -67,5 +68,59 @@ test('cnitool: add, check, status, gc, del', { timeout: 100_000 }, async (t) => 
   const collected = await cnitool('gc', netns[1]);
   t.equal(collected.status, 0, collected.stderr);
   t.same(leases(), []);
+  t.notMatch(await must('ip', ['-br', 'link']), /veth/);
+});
+
+test('netloom cni takes the same arguments, and takes over', { timeout: 100_000 }, async (t) => {
+  provide('/etc/cni/net.d', 'tool', '10.88.0', '1.1.0');
+  const path = '/run/netns/c';
+  await must('ip', ['netns', 'add', 'c']);
+  const named = { ...env, CNI_IFNAME: 'net0' };
+  const netloom = (command: string, more: NodeJS.ProcessEnv = {}): ReturnType<typeof run> =>
+    run(process.execPath, [main, 'cni', command, 'tool', path], { env: { ...named, ...more } });
+  const ofTool = (command: string, more: NodeJS.ProcessEnv = {}): ReturnType<typeof run> =>
+    run(tool, [command, 'tool', path], { env: { ...named, ...more } });
+  const args = {
+    CNI_ARGS: 'IgnoreUnknown=1;K8S_POD_NAME=web',
+    CAP_ARGS: '{"portMappings": [{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}]}',
+  };
+  const sides = [netloom, ofTool] as const;
+  const shapes: unknown[] = [];
+  for (const [first, second] of [sides, [...sides].reverse()] as [typeof netloom, typeof netloom][]) {
+    t.equal((await first('status')).status, 0);
+    const added = await first('add', args);
+    t.equal(added.status, 0, added.stderr);
+    const { interfaces, ...rest } = JSON.parse(added.stdout);
+    shapes.push([
+      interfaces.map(({ mac: _, name, ...one }: { mac: string; name: string }) => ({
+        ...one,
+        net: name === 'net0',
+      })),
+      Object.keys(rest),
+    ]);
+    t.match(await must('nft', ['list', 'ruleset']), /dport 8080/);
+    for (const side of sides) {
+      const checked = await side('check', args);
+      t.equal(checked.status, 0, checked.stderr);
+    }
+    const deleted = await second('del', args);
+    t.equal(deleted.status, 0, deleted.stderr);
+    t.notMatch(await must('ip', ['-br', 'link']), /veth/);
+    t.same(readdirSync('/var/lib/cni/results'), []);
+  }
+  t.same(shapes[0], shapes[1], 'the same is printed');
+  for (const more of [{ CNI_ARGS: 'K' }, { CNI_ARGS: '=V' }]) {
+    const [ours, theirs] = await Promise.all([netloom('add', more), ofTool('add', more)]);
+    t.equal(ours.status, 1);
+    t.equal(theirs.status, 1);
+    t.ok(
+      theirs.stderr.includes(ours.stderr.replace('netloom: ', '').trim()),
+      `${theirs.stderr} | ${ours.stderr}`,
+    );
+  }
+  // gc as cnitool has it keeps nothing
+  await ofTool('add', args);
+  t.equal((await netloom('gc')).status, 0);
+  t.same(readdirSync('/var/lib/cni/results'), []);
   t.notMatch(await must('ip', ['-br', 'link']), /veth/);
 });

@@ -86,6 +86,8 @@ function alike({ key, ours = '', reference = '' }: Found, { row }: Run): boolean
 function concerns({ plugin }: Difference, { row }: Run): boolean {
   return (
     plugin === 'all' ||
-    row.plugins.some(({ type, ipam }) => [type, (ipam as { type?: string })?.type].includes(plugin))
+    [...row.plugins, ...(row.instead ?? [])].some(({ type, ipam }) =>
+      [type, (ipam as { type?: string })?.type].includes(plugin),
+    )
   );
 }

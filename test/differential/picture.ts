@@ -1,6 +1,6 @@
 import type { Test } from 'tap';
 import type { Json } from '../plugins/support/host.js';
-import { Ip } from '../plugins/support/snapshot.js';
+import { Batch } from '../plugins/support/snapshot.js';
 import type { Lab } from '../support/lab.js';
 
 export interface Link extends Json {
@@ -44,14 +44,14 @@ export const defaultQdiscs = ['noqueue', 'noop', 'pfifo_fast', 'fq_codel', 'mq',
 export class Camera {
   readonly #lab: Lab;
   readonly #isHost: boolean;
-  readonly #four: Ip;
-  readonly #six: Ip;
+  readonly #four: Batch;
+  readonly #six: Batch;
 
   constructor(t: Test, lab: Lab, isHost: boolean) {
     this.#lab = lab;
     this.#isHost = isHost;
-    this.#four = new Ip(t, lab, '-4');
-    this.#six = new Ip(t, lab, '-6');
+    this.#four = new Batch(t, lab, 'ip', '-4');
+    this.#six = new Batch(t, lab, 'ip', '-6');
   }
 
   async picture(withSysctls: boolean): Promise<Picture> {

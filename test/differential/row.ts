@@ -18,6 +18,8 @@ export interface Row {
   readonly id: string;
   /** Of one plugin, or of the plugins of a list, each called with the result of the one before. */
   readonly plugins: readonly Json[];
+  /** What the reference is asked for instead, where it has no such plugin: as many. */
+  readonly instead?: readonly Json[];
   /** Each one is a run of its own; 1.0.0 when not given. */
   readonly versions?: readonly Version[];
   /** How many containers are added; 1 when not given. */

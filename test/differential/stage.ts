@@ -79,7 +79,7 @@ interface Attachment {
   readonly container: Container;
   readonly camera: Camera;
   readonly environment: NodeJS.ProcessEnv;
-  readonly configs: readonly Json[];
+  readonly configs: Readonly<Record<Side, readonly Json[]>>;
   /** Result of the last plugin, when all worked. */
   result: Json | undefined;
 }
@@ -194,11 +194,15 @@ class Trial {
     const { row, version } = this.#run;
     const container = new Container(new Lab(this.#t, 'pod'), containerId(index));
     const places = this.#places(container);
-    const configs = row.plugins.map((plugin) => ({
-      cniVersion: version,
-      name: 'net',
-      ...filled(plugin, places),
-    }));
+    const { adds } = this.#cast;
+    const configsOf = (side: Side): Json[] =>
+      // a stand-in's attachment is a stand-in's, whoever goes on with it
+      (side === 'ours' && adds === 'ours' ? row.plugins : (row.instead ?? row.plugins)).map((plugin) => ({
+        cniVersion: version,
+        name: 'net',
+        ...filled(plugin, places),
+      }));
+    const configs = { ours: configsOf('ours'), reference: configsOf('reference') };
     const environment = {
       CNI_CONTAINERID: container.id,
       CNI_NETNS: container.lab.path,
@@ -243,9 +247,10 @@ class Trial {
   async #add(pod: Attachment): Promise<[string, Outcome][]> {
     const outcomes: [string, Outcome][] = [];
     let previous: Json = {};
-    for (const config of pod.configs) {
-      const outcome = await this.#call(this.#cast.adds, 'ADD', pod, { ...config, ...previous });
-      outcomes.push([`ADD ${config.type}`, outcome]);
+    const { adds } = this.#cast;
+    for (const [i, config] of pod.configs[adds].entries()) {
+      const outcome = await this.#call(adds, 'ADD', pod, { ...config, ...previous });
+      outcomes.push([`ADD ${this.#run.row.plugins[i]?.type}`, outcome]);
       if (outcome.status !== 0) return outcomes;
       previous = { prevResult: outcome.json };
     }
@@ -256,7 +261,7 @@ class Trial {
   /** The first complaint, or the last success. */
   async #check(side: Side, pod: Attachment): Promise<Outcome> {
     let outcome: Outcome | undefined;
-    for (const config of pod.configs) {
+    for (const config of pod.configs[side]) {
       outcome = await this.#call(side, 'CHECK', pod, { ...config, prevResult: pod.result });
       if (outcome.status !== 0) break;
     }
@@ -269,9 +274,10 @@ class Trial {
       knows(version, 'prevResult') && pod.result !== undefined ? { prevResult: pod.result } : {};
     const change = filled(row.deleteEnvironment ?? {}, this.#places(pod.container));
     const outcomes: [string, Outcome][] = [];
-    for (const config of [...pod.configs].reverse()) {
-      const outcome = await this.#call(this.#cast.deletes, 'DEL', pod, { ...config, ...previous }, change);
-      outcomes.push([String(config.type), outcome]);
+    const { deletes } = this.#cast;
+    for (const [i, config] of [...pod.configs[deletes].entries()].reverse()) {
+      const outcome = await this.#call(deletes, 'DEL', pod, { ...config, ...previous }, change);
+      outcomes.push([String(row.plugins[i]?.type), outcome]);
     }
     return outcomes;
   }

@@ -26,6 +26,13 @@ const cases: readonly FaultCase[] = [
     name: 'sbr',
     before: () => [{ type: 'ptp', ipam: fixed4 }],
     config: () => ({ type: 'sbr', addSourceHints: true }),
+    takesRoutes: true,
+  },
+  {
+    name: 'sbr, both families',
+    before: () => [{ type: 'ptp', ipam: fixed }],
+    config: () => ({ type: 'sbr', addSourceHints: true }),
+    takesRoutes: true,
   },
 ];
 

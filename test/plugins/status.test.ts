@@ -1,91 +1,11 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Test, test } from 'tap';
+import { test } from 'tap';
 import { Lab } from '../support/lab.js';
-import { CniHost, type Container, type Json } from './support/host.js';
-
-type Outcome = { readonly status: number | null; readonly json: Json; readonly text: string };
-
-/** Programs that a plugin is started by, to spoil what it finds. */
-const without = {
-  nothing: [],
-  // of a view of the files that is the plugin's own
-  iptables: [
-    'unshare',
-    '--mount',
-    'sh',
-    '-c',
-    'mount --bind /dev/null "$(readlink -f "$(command -v iptables-restore)")" && exec "$0"',
-  ],
-  privileges: ['setpriv', '--bounding-set=-net_admin', '--inh-caps=-net_admin'],
-} as const;
-
-function run(
-  host: CniHost,
-  command: string,
-  config: Json,
-  container: Container,
-  missing: keyof typeof without = 'nothing',
-): Outcome {
-  const env = {
-    PATH: `${process.env.PATH}:/usr/sbin:/sbin`,
-    CNI_COMMAND: command,
-    CNI_CONTAINERID: container.id,
-    CNI_NETNS: container.lab.path,
-    CNI_IFNAME: 'eth0',
-    CNI_PATH: join(host.directory, 'bin'),
-  };
-  const [file = '', ...args] = [...without[missing], host.file('ours', String(config.type))];
-  const { status, stdout, stderr, error } = host.lab.namespace.run(() =>
-    spawnSync(file, args, { env, input: JSON.stringify(config), encoding: 'utf8' }),
-  );
-  if (error !== undefined) throw error;
-  let json: Json = {};
-  try {
-    json = JSON.parse(stdout) as Json;
-  } catch {
-    // STATUS prints nothing when all is well
-  }
-  return { status, json, text: `${stdout}${stderr}` };
-}
-
-interface Case {
-  readonly title: string;
-  readonly config: Json;
-  readonly missing?: keyof typeof without;
-  /** What STATUS says; success when left out. */
-  readonly wrong?: { readonly code: number; readonly msg: RegExp };
-  /** ADD succeeds although STATUS says no, or needs more than a test gives it. */
-  readonly withoutAdd?: boolean;
-}
-
-/** STATUS says what is expected, and ADD does what STATUS says. */
-function eachCase(t: Test, host: CniHost, cases: readonly Case[]): void {
-  for (const { title, config: given, missing, wrong, withoutAdd } of cases) {
-    const config = { cniVersion: '1.1.0', name: 'net', ...given };
-    const what = `${given.type}: ${title}`;
-    const container = host.container();
-    const status = run(host, 'STATUS', config, container, missing);
-    if (wrong === undefined) t.equal(status.status, 0, `${what}: ${status.text}`);
-    else t.match(status.json, wrong, what);
-    if (withoutAdd) continue;
-    const added = run(host, 'ADD', config, container, missing);
-    t.equal(added.status, wrong === undefined ? 0 : 1, `${what}: ADD: ${added.text}`);
-    const deleted = run(host, 'DEL', config, container);
-    t.equal(deleted.status, 0, `${what}: DEL: ${deleted.text}`);
-  }
-}
-
-function ipamOf(host: CniHost, extra: Json = {}): Json {
-  return {
-    type: 'host-local',
-    dataDir: host.dataDir,
-    ranges: [[{ subnet: '10.64.0.0/24' }]],
-    ...extra,
-  };
-}
+import { CniHost, type Json } from './support/host.js';
+import { eachCase, ipamOf, run } from './support/status.js';
 
 test('IPAM plugins', { timeout: 120_000 }, async (t) => {
   const host = new CniHost(t);
@@ -260,10 +180,13 @@ test('kinds of links that not every kernel has', { timeout: 120_000 }, async (t)
     ['ipvlan', { type: 'ipvlan', master: 'up0', ipam }],
     ['vlan', { type: 'vlan', master: 'up0', vlanId: 5, ipam }, 'id', '5'],
     ['dummy', { type: 'dummy', ipam }],
+    ['vrf', { type: 'vrf', vrfname: 'blue', prevResult: { cniVersion: '1.1.0' } }, 'table', '5'],
   ] as [string, Json, ...string[]][]) {
     const wrong = { code: 50, msg: new RegExp(`no link of kind "${kind}" can be made`) };
     const title = has(kind, ...args) ? 'the kernel has them' : 'the kernel has none';
-    eachCase(t, host, [title.endsWith('none') ? { title, config, wrong } : { title, config }]);
+    // vrf is chained: there must be an interface
+    const withoutAdd = kind === 'vrf' && title.endsWith('them');
+    eachCase(t, host, [title.endsWith('none') ? { title, config, wrong } : { title, config, withoutAdd }]);
   }
 });
 
@@ -322,5 +245,112 @@ test('plugins after others', { timeout: 120_000 }, async (t) => {
   host.lab.run('ip', 'address', 'add', '10.72.4.1/24', 'dev', 'cni0');
   eachCase(t, host, [
     { ...stale, wrong: { code: 51, msg: /^the bridge "cni0" has the address 10\.72\.4\.1\/24/ } },
+  ]);
+});
+
+test('devices', { timeout: 120_000 }, async (t) => {
+  const host = new CniHost(t);
+  host.lab.run('ip', 'link', 'add', 'up0', 'type', 'veth', 'peer', 'down0');
+  const ipam = ipamOf(host);
+  const tap = { type: 'tap', ipam };
+  const device = { type: 'host-device', device: 'up0', dataDir: join(host.directory, 'devices') };
+  const refused = { code: 50, msg: /not permitted/ };
+  eachCase(t, host, [
+    { title: 'a tap', config: tap },
+    {
+      title: 'no driver',
+      config: tap,
+      missing: 'tun',
+      wrong: { code: 50, msg: /^failed to create tap: / },
+    },
+    { title: 'not allowed to', config: tap, missing: 'privileges', wrong: refused },
+    { title: 'a device that is there', config: device },
+    {
+      title: 'that a runtime tells',
+      config: { type: 'host-device', capabilities: { deviceID: true } },
+      withoutAdd: true,
+    },
+    {
+      title: 'no such device',
+      config: { ...device, device: 'nobody' },
+      wrong: { code: 50, msg: /^failed to find host device: Link not found/ },
+    },
+    {
+      title: 'no device with the address',
+      config: { ...device, device: '', hwaddr: '02:00:00:00:00:99' },
+      wrong: { code: 50, msg: /^failed to find host device: failed to find physical interface/ },
+    },
+    {
+      title: 'no device told',
+      config: { type: 'host-device' },
+      wrong: { code: 7, msg: /^specify either "device", "hwaddr", "kernelpath" or "pciBusID"/ },
+    },
+  ]);
+  t.match(host.lab.ip('link', 'show', 'up0'), [{ ifname: 'up0' }], 'the device is the host’s again');
+});
+
+test('plugins that change an interface', { timeout: 120_000 }, async (t) => {
+  const host = new CniHost(t);
+  const prevResult = {
+    cniVersion: '1.1.0',
+    interfaces: [{ name: 'eth0', sandbox: '/run/netns/some' }],
+    ips: [{ address: '10.64.0.9/24', interface: 0 }],
+  };
+  const portMappings = [{ hostPort: 8080, containerPort: 80, protocol: 'tcp' }];
+  const portmap = { type: 'portmap', snat: false, prevResult, runtimeConfig: { portMappings } };
+  const bandwidth = { type: 'bandwidth', ingressRate: 8e6, ingressBurst: 8e5, prevResult };
+  const file = join(host.directory, 'file');
+  writeFileSync(file, '');
+  const tuning = {
+    type: 'tuning',
+    dataDir: join(host.directory, 'tuning'),
+    sysctl: { 'net.core.somaxconn': '500' },
+    prevResult,
+  };
+  eachCase(t, host, [
+    { title: 'found by itself', config: portmap },
+    { title: 'nftables', config: { ...portmap, backend: 'nftables' } },
+    { title: 'iptables', config: { ...portmap, backend: 'iptables' } },
+    {
+      title: 'no iptables',
+      config: { ...portmap, backend: 'iptables' },
+      missing: 'iptables',
+      wrong: { code: 50, msg: /^iptables cannot be used: iptables-restore is not installed/ },
+    },
+    { title: 'no iptables: nftables then', config: portmap, missing: 'iptables' },
+    {
+      title: 'not allowed to',
+      config: { ...portmap, backend: 'nftables' },
+      missing: 'privileges',
+      wrong: { code: 50, msg: /^nftables cannot be used: .*not permitted/ },
+    },
+    {
+      title: 'no such backend',
+      config: { ...portmap, backend: 'ipfw' },
+      wrong: { code: 7, msg: /backend/ },
+    },
+    { title: 'the kernel limits', config: bandwidth, withoutAdd: true },
+    {
+      title: 'not allowed to',
+      config: bandwidth,
+      missing: 'privileges',
+      wrong: { code: 50, msg: /^this kernel does not limit traffic .*not permitted/ },
+    },
+    {
+      title: 'a rate without burst',
+      config: { ...bandwidth, ingressBurst: 0 },
+      wrong: { code: 7, msg: /if rate is set, burst must also be set/ },
+    },
+    { title: 'nothing in the way', config: tuning },
+    {
+      title: 'nothing can be saved',
+      config: { ...tuning, dataDir: join(file, 'tuning') },
+      wrong: { code: 50, msg: /^settings cannot be saved: .*file is no directory/ },
+    },
+    {
+      title: 'not a sysctl of the network',
+      config: { ...tuning, sysctl: { 'kernel.hostname': 'x' } },
+      wrong: { code: 7, msg: /kernel/ },
+    },
   ]);
 });

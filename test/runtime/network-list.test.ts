@@ -1,14 +1,14 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
-import { RuntimeError } from '../../host/runtime/errors.js';
+import { excerpt, RuntimeError } from '../../host/runtime/errors.js';
 import {
   loadNetworkList,
   parseNetworkList,
   readNetworkList,
   readNetworkLists,
-} from '../../host/runtime/network-list.js';
+} from '../../host/runtime/index.js';
 import { temporaryDirectory } from '../plugins/ipam/support/leases.js';
 
 // the texts are what cnitool of libcni 1.3.0 says of the same files; the JSON decoder's own are left out
@@ -55,10 +55,59 @@ t.test('broken conflists', async (t) => {
     writeFileSync(file, text);
     t.throws(
       () => readNetworkList(file),
-      { code: 'ERR_NETWORK_CONFIG', message: new RegExp(`^${file}: `) },
+      { code: 'ERR_NETWORK_CONFIG', message: new RegExp(`^${file}:\\d+:\\d+: `) },
       text,
     );
   }
+});
+
+t.test('errors point to what is wrong', async (t) => {
+  const directory = temporaryDirectory(t);
+  const file = join(directory, 'a.conflist');
+  for (const [text, line, column] of [
+    ['{\n "name": 5\n}', 2, 2],
+    ['{"name": "a",\n "cniVersions": ["1.0.0",\n  5]}', 3, 3],
+    ['{"name": "a",\n "disableGC": 1}', 2, 2],
+    ['{"name": "a",\n "plugins": [{"type": "x"},\n {"no": 1}]}', 3, 2],
+    ['{"name": "a",\n "plugins": [\n  {"type": "x", "capabilities": {"ok": true, "b": 2}}]}', 3, 46],
+    ['{"name": "a",\n "plugins": [\n  {"type": "x",}]}', 3, 16],
+    ['{"name": "a"}', 1, 1],
+  ] as const) {
+    writeFileSync(file, text);
+    const place = { file, text, position: { line, column } };
+    t.throws(
+      () => readNetworkList(file),
+      { place, message: new RegExp(`^${file}:${line}:${column}: `) },
+      text,
+    );
+  }
+  writeFileSync(file, '{"name": "a", "plugins": [{"type": "x"}]}');
+  mkdirSync(join(directory, 'a'));
+  const beside = join(directory, 'a', '1.conf');
+  writeFileSync(beside, '{\n"type": 5}');
+  t.throws(() => readNetworkList(file), {
+    message: new RegExp(`^${beside}:2:1: error parsing configuration: type: `),
+  });
+  t.throws(() => readNetworkList(join(directory, 'none.conflist')), {
+    message: `${directory}/none.conflist: error reading none.conflist: no such file or directory`,
+    place: undefined,
+  });
+  // the name leads out of the directory
+  writeFileSync(file, '{"name": "..", "plugins": [{"type": "x"}]}');
+  writeFileSync(join(directory, '..', 'nl-outside.conf'), '{"type": "y"}');
+  t.teardown(() => rmSync(join(directory, '..', 'nl-outside.conf')));
+  t.equal(readNetworkList(file).plugins.length, 1);
+});
+
+t.test('the line at fault, and a mark below it', async (t) => {
+  const at = (text: string, line: number, column: number): string =>
+    excerpt({ file: undefined, text, position: { line, column } });
+  t.equal(at('{\n\t"a": 5\r\n}', 2, 2), '2 |  "a": 5\n  |  ^');
+  t.equal(at('', 1, 1), '1 | \n  | ^');
+  const long = `${'x'.repeat(200)}!${'y'.repeat(200)}`;
+  const [shown = '', mark = ''] = at(long, 1, 201).split('\n');
+  t.equal(shown.length, 104);
+  t.equal(shown[mark.indexOf('^')], '!');
 });
 
 t.test('the version of a list', async (t) => {
@@ -126,7 +175,7 @@ t.test('a directory of networks', async (t) => {
   t.equal(loadNetworkList(directory, 'a').name, 'a');
   t.throws(() => loadNetworkList(directory, 'b'), {
     code: 'ERR_NETWORK_CONFIG',
-    message: /12-broken\.conflist: /,
+    message: /12-broken\.conflist:1:2: /,
   });
 });
 

@@ -69,6 +69,7 @@ function addManage(ns: Command): void {
     )
     .argument('[name]')
     .argument('[selector]', selectors)
+    .option('--json', 'list links, or tell what was repaired, as JSON')
     .option('--hold', 'bind it, so that it lives on when its processes end')
     .option(
       '--repair',

@@ -4,6 +4,7 @@ import { tableText } from '../table.js';
 export interface LinkOptions {
   readonly hold?: boolean;
   readonly repair?: boolean;
+  readonly json?: boolean;
 }
 
 function repairText({ name, outcome, target }: Repair): string {
@@ -28,11 +29,15 @@ const row = ({ name, target, selector, state }: NamespaceLink): string[] => [
 export async function linkCommand(
   name: string | undefined,
   selector: string | undefined,
-  { hold = false, repair = false }: LinkOptions,
+  { hold = false, repair = false, json = false }: LinkOptions,
 ): Promise<string> {
   const links = new NamespaceLinks();
-  if (repair) return (await links.repair(name)).map(repairText).join('\n');
+  if (repair) {
+    const repairs = await links.repair(name);
+    return json ? JSON.stringify(repairs) : repairs.map(repairText).join('\n');
+  }
   if (name === undefined) {
+    if (json) return JSON.stringify(links.list());
     return tableText(['NAME', 'SELECTOR', 'STATE', 'TARGET'], links.list().map(row));
   }
   await links.make(name, selector ?? name, { hold });

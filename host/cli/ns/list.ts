@@ -4,10 +4,11 @@ import {
   type Inventory,
   inventory,
   linksByNsid,
-  type Owner,
+  ownerText,
   parseSelector,
   select,
 } from '../../inspect/index.js';
+import { complaints } from '../complaints.js';
 import { withProgress } from '../progress.js';
 import { some, tableText } from '../table.js';
 
@@ -19,27 +20,6 @@ export interface ListOptions {
 
 /** Version of the JSON's shape; additions do not change it. */
 const SCHEMA_VERSION = 1;
-
-/** An owner in a few words. */
-export function ownerText({ kind, name, engine, container, compose, pid }: Owner): string {
-  switch (kind) {
-    case 'host':
-      return 'host';
-    case 'container':
-    case 'pod': {
-      const short = container === undefined || container.startsWith(name) ? '' : ` ${container.slice(0, 12)}`;
-      const of = compose === undefined ? '' : ` (${compose.project}/${compose.service})`;
-      const by = engine === undefined ? '' : kind === 'pod' ? ` (${engine})` : '';
-      return `${kind === 'pod' ? 'pod' : (engine ?? 'container')} ${name}${short}${by}${of}`;
-    }
-    case 'process':
-      return `process ${pid} ${name}`;
-    case 'name':
-      return '-';
-    default:
-      return `${kind} ${name}`;
-  }
-}
 
 const global = 0;
 
@@ -130,10 +110,7 @@ export async function listNamespaces(
       ? `${path}: nothing is mounted there any more`
       : `${path}: leads to ${target}, which is gone`,
   );
-  const problems = found.problems.map(({ source, message }) => `${source}: ${message}`);
-  const own = all.flatMap(({ problem }) =>
-    problem === undefined ? [] : [`${problem.source}: ${problem.message}`],
-  );
+  const own = all.flatMap(({ problem }) => problem ?? []);
   if (options.json) {
     const document = {
       schemaVersion: SCHEMA_VERSION,
@@ -145,5 +122,8 @@ export async function listNamespaces(
     return { text: JSON.stringify(document), complaints: [] };
   }
   const rows = [...all.map(row), ...unreached.map(unreachedRow)];
-  return { text: tableText(titles, rows), complaints: [...problems, ...own, ...dangling] };
+  return {
+    text: tableText(titles, rows),
+    complaints: [...complaints([...found.problems, ...own]), ...dangling],
+  };
 }

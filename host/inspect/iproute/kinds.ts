@@ -11,7 +11,13 @@ const hexOf = (value: unknown): string | undefined => (typeof value === 'number'
 
 function bridgeIdText(value: unknown): string | undefined {
   const { prio, addr } = (value ?? {}) as { prio?: number; addr?: string };
-  return prio === undefined ? undefined : `${prio.toString(16).padStart(4, '0')}.${addr}`;
+  if (prio === undefined || addr === undefined) return undefined;
+  // ether_ntoa(3) writes bytes without leading zeros
+  const short = addr
+    .split(':')
+    .map((byte) => Number.parseInt(byte, 16).toString(16))
+    .join(':');
+  return `${prio.toString(16).padStart(4, '0')}.${short}`;
 }
 
 const vlanProtocolNames: Readonly<Record<string, string>> = { '8021q': '802.1Q', '8021ad': '802.1ad' };
@@ -124,8 +130,8 @@ const macvlan: Printer = (data) => ({
 
 const ipvlan: Printer = (data) => {
   const flags = listed(data.flags);
-  const mode = flags.includes('private') ? 'private' : flags.includes('vepa') ? 'vepa' : 'bridge';
-  return { mode: data.mode, mode_flag: data.flags === undefined ? undefined : mode };
+  const sharing = flags.includes('private') ? 'private' : flags.includes('vepa') ? 'vepa' : 'bridge';
+  return { mode: data.mode, ...(data.flags === undefined ? {} : { [sharing]: true }) };
 };
 
 interface QosMap {

@@ -31,9 +31,16 @@ class Names {
   #names: Map<number, string> | undefined;
   readonly #known: Readonly<Record<number, string>>;
 
-  constructor(file: string, known: Readonly<Record<number, string>>) {
+  readonly #text: (number: number) => string;
+
+  constructor(
+    file: string,
+    known: Readonly<Record<number, string>>,
+    text: (number: number) => string = String,
+  ) {
     this.#file = file;
     this.#known = known;
+    this.#text = text;
   }
 
   #all(): Map<number, string> {
@@ -49,7 +56,7 @@ class Names {
 
   /** The name, or the number as text. */
   of(number: number): string {
-    return this.#all().get(number) ?? String(number);
+    return this.#all().get(number) ?? this.#text(number);
   }
 
   /** The number of a name, or of a number as text. */
@@ -83,7 +90,7 @@ export const groups = new Names('group', { 0: 'default' });
 /** Realms of routes, rt_realms. */
 export const realms = new Names('rt_realms', { 0: 'unknown' });
 /** Types of service, rt_dsfield. */
-export const services = new Names('rt_dsfield', {});
+export const services = new Names('rt_dsfield', {}, (number) => `0x${number.toString(16).padStart(2, '0')}`);
 
 /** Users or groups of this host by number; undefined where there is none of that number. */
 function accounts(file: string): (id: number) => string | undefined {

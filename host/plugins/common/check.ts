@@ -24,8 +24,8 @@ export async function checkAddresses(
   const link = await network.links.find(ifname);
   if (link === undefined) throw wrong(`Cannot find container link ${ifname}`);
   const addresses = await network.addresses.list({ device: link.index });
-  const table = (await tableFinder(network))(link.index);
-  const routes = await network.routes.list({ table });
+  const tables = (await tableFinder(network))(link.index);
+  const routes = (await network.routes.list()).filter(({ table }) => tables.has(table));
   for (const ip of ips) {
     const cidr = cidrOf(ip);
     if (!addresses.some(({ address }) => address === formatCidr(cidr))) {
@@ -40,10 +40,10 @@ export async function checkAddresses(
   }
 }
 
-/** Are the routes of a result there? Those over ports of a VRF must be in its table. Throws CniError 999. */
+/** Are the routes of a result there, in a table that the kernel looks for them in? Throws CniError 999. */
 export async function checkRoutes(network: Network, wanted: readonly Route[]): Promise<void> {
   if (wanted.length === 0) return;
-  const tableFor = await tableFinder(network);
+  const tablesFor = await tableFinder(network);
   const present = await network.routes.list();
   for (const { dst, gw, table } of wanted) {
     const cidr = cidrOf({ address: dst });
@@ -53,7 +53,7 @@ export async function checkRoutes(network: Network, wanted: readonly Route[]): P
       (route) =>
         route.dst === prefix &&
         route.family === family &&
-        route.table === (table ?? tableFor(route.oif)) &&
+        (table === undefined ? tablesFor(route.oif).has(route.table) : route.table === table) &&
         (gw === undefined ||
           cidr.length === 0 ||
           route.gateway === gw ||

@@ -54,13 +54,16 @@ async function setUpNftables({ netfilter }: Side, owner: Masqueraded, ips: reado
   const prefix = instance(owner);
   await netfilter.update(async (transaction) => {
     const rules = await netfilter.rules(table);
-    transaction
-      .addTable({ ...table, comment: 'Masquerading for CNI attachments' })
-      .addChain({
-        ...checks,
-        comment: 'Masquerade traffic from certain IPs to any (non-multicast) IP outside their subnet',
-      })
-      .addChain({ ...postrouting, type: 'nat', hook: 'postrouting', priority: SRCNAT, policy: 'accept' });
+    // adding a chain once more is a change to it, whose old state the kernel destroys after an RCU grace period
+    if (![postrouting, checks].every(({ chain }) => rules.some((rule) => rule.chain === chain))) {
+      transaction
+        .addTable({ ...table, comment: 'Masquerading for CNI attachments' })
+        .addChain({
+          ...checks,
+          comment: 'Masquerade traffic from certain IPs to any (non-multicast) IP outside their subnet',
+        })
+        .addChain({ ...postrouting, type: 'nat', hook: 'postrouting', priority: SRCNAT, policy: 'accept' });
+    }
     if (!rules.some(({ chain }) => chain === postrouting.chain)) {
       transaction
         .addRule({

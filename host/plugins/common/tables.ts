@@ -41,10 +41,28 @@ export function* freeTables({ rules, routes, vrfTables }: Policy, first: number)
   for (let table = first; ; table++) if (!used.has(table)) yield table;
 }
 
-/** The table in which the kernel looks for routes over a link: its VRF's if it is a port of one, else the main one. */
-export async function tableFinder(network: Network): Promise<(index: number | undefined) => number> {
+/**
+ * The tables in which the kernel looks for routes over a link: its VRF's if it is a port of one, else the main one, and
+ * those that a rule names for packets from one of its addresses, as sbr makes them.
+ */
+export async function tableFinder(
+  network: Network,
+): Promise<(index: number | undefined) => ReadonlySet<number>> {
   const links = await network.links.list();
   const vrfs = new Map(links.filter(({ kind }) => kind === 'vrf').map((vrf) => [vrf.index, tableOfVrf(vrf)]));
   const ports = new Map(links.map(({ index, master }) => [index, vrfs.get(master ?? 0)]));
-  return (index) => ports.get(index ?? 0) ?? MAIN_TABLE;
+  const bySource = new Map<string, number[]>();
+  for (const { src, table, action } of await network.rules.list()) {
+    if (src === undefined || action !== 'to-tbl') continue;
+    const [address = ''] = src.split('/');
+    bySource.set(address, [...(bySource.get(address) ?? []), table]);
+  }
+  const addresses = bySource.size === 0 ? [] : await network.addresses.list();
+  return (index) =>
+    new Set([
+      ports.get(index ?? 0) ?? MAIN_TABLE,
+      ...addresses
+        .filter((one) => one.index === index)
+        .flatMap((one) => bySource.get(one.address.split('/')[0] ?? '') ?? []),
+    ]);
 }

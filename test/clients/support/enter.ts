@@ -1,6 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** Its lock is held by every file that runs: what one has made in the machine's own tree is another's mount point too. */
+const here = fileURLToPath(new URL('.', import.meta.url));
+/** Directories that were made, one a line. */
+const made = join(here, 'made-directories');
 
 /**
  * Tests with other software run in network, mount and process namespaces of their own: imported first, this starts the
@@ -10,10 +16,17 @@ import { join } from 'node:path';
 const prepare = `
 set -e
 ip link set lo up
-mkdir -p /etc/cni /opt/cni /var/lib/cni
+for directory in /etc/cni /opt/cni /var/lib/cni; do
+  [ -d $directory ] || { mkdir -p $directory; echo $directory >>'${made}'; }
+done
 for directory in /run /etc/cni /opt/cni /var/lib/cni; do mount -t tmpfs tmpfs $directory; done
 mkdir -p /run/netns /run/lock /etc/cni/net.d /opt/cni/bin
 exec "$@"
+`;
+
+/** The last one to end takes away what was made. */
+const tidy = `
+[ ! -e '${made}' ] || { xargs rmdir --ignore-fail-on-non-empty <'${made}'; rm -f '${made}'; }
 `;
 
 /** Is this the second start? */
@@ -39,12 +52,14 @@ export function enter(...programs: string[]): void {
     skip('runtimes of containers need root outside of user namespaces');
   }
   const { status } = spawnSync(
-    'unshare',
+    'flock',
     [
+      ...['--shared', '--close', here, 'unshare'],
       ...['-n', '-m', '-p', '-f', '--kill-child', '--mount-proc', '--propagation', 'private'],
       ...['bash', '-c', prepare, 'bash', process.execPath, ...process.execArgv, ...process.argv.slice(1)],
     ],
     { stdio: 'inherit', env: { ...process.env, NETLOOM_PRIVATE: '1' } },
   );
+  spawnSync('flock', ['--exclusive', '--nonblock', here, 'sh', '-c', tidy]);
   process.exit(status ?? 1);
 }

@@ -249,7 +249,9 @@ export const tuning: Table = {
 const device: Step[] = [
   'host: ip link add dev0 address 02:00:00:00:00:11 type veth peer name dev1; ip link set dev1 up',
 ];
-const take = (extra: Json = {}): Json[] => [{ type: 'host-device', device: 'dev0', ...extra }];
+/** Out of sight: only Netloom keeps records. */
+const dataDir = '$DIR/../devices';
+const take = (extra: Json = {}): Json[] => [{ type: 'host-device', device: 'dev0', dataDir, ...extra }];
 
 export const hostDevice: Table = {
   plugin: 'host-device',
@@ -258,7 +260,7 @@ export const hostDevice: Table = {
     { id: 'ipam', plugins: take({ ipam: local() }), prepare: device, versions: ['0.2.0', '0.4.0', '1.0.0'] },
     {
       id: 'by its address',
-      plugins: [{ type: 'host-device', hwaddr: '02:00:00:00:00:11' }],
+      plugins: [{ type: 'host-device', hwaddr: '02:00:00:00:00:11', dataDir }],
       prepare: device,
     },
     { id: 'up before', plugins: take(), prepare: [...device, 'host: ip link set dev0 up'] },

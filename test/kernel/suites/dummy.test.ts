@@ -125,20 +125,6 @@ test('what fails leaves nothing', { timeout: 100_000 }, async (t) => {
     t.match(json, { msg });
     nothing(String(msg));
   }
-  const config = configOf(host);
-  let nth = 1;
-  for (; nth < 20; nth++) {
-    const { status, json, spoiled } = await plugins.runRefused('dummy', 'ADD', config, container, nth);
-    if (!spoiled) break;
-    t.match([status, json], [1, { code: 999, msg: /No buffer space/ }], `refused at ${nth}`);
-    nothing(`refused at ${nth}`);
-  }
-  t.ok(nth > 3 && nth < 20, `${nth} messages`);
-  succeeds(t, await plugins.run('dummy', 'DEL', config, container), 'DEL after one too many');
-  const killed = { nth: nth - 1, kind: 'killed' } as const;
-  t.equal(host.runWithFault('dummy', 'ADD', config, container, killed).signal, 'SIGKILL');
-  succeeds(t, await plugins.run('dummy', 'DEL', config, container), 'DEL after a kill');
-  nothing('killed, then DEL');
 });
 
 test('many at once; STATUS', { timeout: 60_000 }, async (t) => {

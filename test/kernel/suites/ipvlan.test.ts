@@ -11,6 +11,7 @@ import {
   succeeds,
 } from '../../plugins/main/support/child-link.js';
 import { CniHost, type Container, type Json } from '../../plugins/support/host.js';
+import { Resident } from '../../plugins/support/resident.js';
 
 // each program takes its time on this kernel
 t.setTimeout(300_000);
@@ -27,31 +28,32 @@ function configOf(host: CniHost, extra: Json = {}): Json {
 }
 
 function run(
-  host: CniHost,
+  plugins: Resident,
   command: string,
   config: Json,
   container?: Container,
   environment: NodeJS.ProcessEnv = {},
 ) {
-  return host.run('ours', 'ipvlan', command, config, container, environment);
+  return plugins.run('ipvlan', command, config, container, environment);
 }
 
-function add(t: Test, host: CniHost, config: Json, container: Container): Json {
-  const outcome = run(host, 'ADD', config, container);
+async function add(t: Test, plugins: Resident, config: Json, container: Container): Promise<Json> {
+  const outcome = await run(plugins, 'ADD', config, container);
   succeeds(t, outcome, 'ADD');
   return outcome.json;
 }
 
 test('containers reach each other and a neighbour of the host', { timeout: 60_000 }, async (t) => {
   const host = new CniHost(t);
+  const plugins = new Resident(t, host);
   const neighbour = connect(host);
   neighbour.lab.run('ip', 'addr', 'add', '10.66.0.200/24', 'dev', 'eth9');
   neighbour.lab.run('ip', 'addr', 'add', 'fd00:66::200/64', 'dev', 'eth9', 'nodad');
   const ranges = [[{ subnet: '10.66.0.0/24' }], [{ subnet: 'fd00:66::/64' }]];
   const config = configOf(host, { ipam: { type: 'host-local', dataDir: host.dataDir, ranges } });
   const [one, two] = [host.container(), host.container()];
-  const first = add(t, host, config, one);
-  add(t, host, config, two);
+  const first = await add(t, plugins, config, one);
+  await add(t, plugins, config, two);
   t.match(first, {
     cniVersion: '1.1.0',
     interfaces: [
@@ -66,19 +68,20 @@ test('containers reach each other and a neighbour of the host', { timeout: 60_00
   t.same(notifications(one), ['1', '1']);
   for (const address of ['10.66.0.3', '10.66.0.200', 'fd00:66::3', 'fd00:66::200'])
     one.lab.run('ping', '-c1', '-W3', address);
-  succeeds(t, run(host, 'CHECK', { ...config, prevResult: first }, one), 'CHECK');
-  succeeds(t, run(host, 'STATUS', config), 'STATUS');
-  succeeds(t, run(host, 'DEL', config, one), 'DEL');
+  succeeds(t, await run(plugins, 'CHECK', { ...config, prevResult: first }, one), 'CHECK');
+  succeeds(t, await run(plugins, 'STATUS', config), 'STATUS');
+  succeeds(t, await run(plugins, 'DEL', config, one), 'DEL');
   two.lab.run('ping', '-c1', '-W3', '10.66.0.200');
-  succeeds(t, run(host, 'DEL', config, two), 'DEL');
+  succeeds(t, await run(plugins, 'DEL', config, two), 'DEL');
   gone(t, host, two, 'DEL');
-  succeeds(t, run(host, 'DEL', config, two), 'DEL twice');
-  succeeds(t, run(host, 'DEL', config, host.container()), 'DEL without ADD');
+  succeeds(t, await run(plugins, 'DEL', config, two), 'DEL twice');
+  succeeds(t, await run(plugins, 'DEL', config, host.container()), 'DEL without ADD');
 });
 
 test('networks of their own in modes l3 and l3s', { timeout: 60_000 }, async (t) => {
   for (const mode of ['l3', 'l3s']) {
     const host = new CniHost(t);
+    const plugins = new Resident(t, host);
     connect(host);
     const [one, two] = [host.container(), host.container()];
     for (const [container, address] of [
@@ -94,36 +97,39 @@ test('networks of their own in modes l3 and l3s', { timeout: 60_000 }, async (t)
           routes: [{ dst: '0.0.0.0/0' }],
         },
       });
-      const prevResult = add(t, host, config, container);
+      const prevResult = await add(t, plugins, config, container);
       t.match(kindData(container), { kind: 'ipvlan', mode });
       t.match(container.lab.ip('link', 'show', 'eth0')[0], { mtu: 1400 });
-      succeeds(t, run(host, 'CHECK', { ...config, prevResult }, container), mode);
+      succeeds(t, await run(plugins, 'CHECK', { ...config, prevResult }, container), mode);
     }
     one.lab.run('ping', '-c1', '-W3', '10.66.2.2');
-    for (const container of [one, two]) succeeds(t, run(host, 'DEL', configOf(host), container), 'DEL');
+    for (const container of [one, two])
+      succeeds(t, await run(plugins, 'DEL', configOf(host), container), 'DEL');
     gone(t, host, one, mode);
   }
 });
 
 test('the host may have an interface of the same name', { timeout: 60_000 }, async (t) => {
   const host = new CniHost(t);
+  const plugins = new Resident(t, host);
   const neighbour = connect(host, host.lab, 'eth0');
   neighbour.lab.run('ip', 'addr', 'add', '10.66.0.200/24', 'dev', 'eth9');
   const container = host.container();
   const config = configOf(host, { master: 'eth0' });
-  const prevResult = add(t, host, config, container);
+  const prevResult = await add(t, plugins, config, container);
   container.lab.run('ping', '-c1', '-W3', '10.66.0.200');
-  succeeds(t, run(host, 'CHECK', { ...config, prevResult }, container), 'CHECK');
-  t.match(run(host, 'ADD', config, container).json, {
+  succeeds(t, await run(plugins, 'CHECK', { ...config, prevResult }, container), 'CHECK');
+  t.match((await run(plugins, 'ADD', config, container)).json, {
     msg: /failed to create ipvlan: container interface "eth0" already exists/,
   });
-  succeeds(t, run(host, 'DEL', config, container), 'DEL');
+  succeeds(t, await run(plugins, 'DEL', config, container), 'DEL');
   t.same(linkNames(container), ['lo']);
   t.same(linkNames(host), ['eth0', 'lo']);
 });
 
 test('a master of the container', { timeout: 60_000 }, async (t) => {
   const host = new CniHost(t);
+  const plugins = new Resident(t, host);
   const container = host.container();
   const neighbour = connect(host, container.lab, 'net0');
   neighbour.lab.run('ip', 'addr', 'add', '10.66.0.200/24', 'dev', 'eth9');
@@ -140,12 +146,12 @@ test('a master of the container', { timeout: 60_000 }, async (t) => {
     { master: undefined, ipam: undefined, prevResult },
   ]) {
     const config = configOf(host, extra);
-    const result = add(t, host, config, container);
+    const result = await add(t, plugins, config, container);
     t.equal((result.interfaces as Json[]).length, 1);
     container.lab.run('ping', '-c1', '-W3', '-I', 'eth0', '10.66.0.200');
-    succeeds(t, run(host, 'CHECK', { ...config, prevResult: result }, container), 'CHECK');
-    succeeds(t, run(host, 'STATUS', config), 'STATUS cannot know containers');
-    succeeds(t, run(host, 'DEL', { ...config, prevResult: result }, container), 'DEL');
+    succeeds(t, await run(plugins, 'CHECK', { ...config, prevResult: result }, container), 'CHECK');
+    succeeds(t, await run(plugins, 'STATUS', config), 'STATUS cannot know containers');
+    succeeds(t, await run(plugins, 'DEL', { ...config, prevResult: result }, container), 'DEL');
     t.same(linkNames(container), ['lo', 'net0']);
   }
   t.same(leases(host), []);
@@ -153,31 +159,33 @@ test('a master of the container', { timeout: 60_000 }, async (t) => {
 
 test('DEL when namespace, master, config or everything is gone', { timeout: 60_000 }, async (t) => {
   const host = new CniHost(t);
+  const plugins = new Resident(t, host);
   connect(host);
   const config = configOf(host);
   const lost = host.container();
-  add(t, host, config, lost);
+  await add(t, plugins, config, lost);
   Namespace.delete(lost.lab.name);
   lost.lab.namespace.close();
-  succeeds(t, run(host, 'DEL', config, lost), 'namespace gone');
+  succeeds(t, await run(plugins, 'DEL', config, lost), 'namespace gone');
   t.same(leases(host), []);
   const container = host.container();
-  add(t, host, config, container);
+  await add(t, plugins, config, container);
   const broken = { ...config, master: 7, mode: 'x', mtu: 'y', linkInContainer: 'z', prevResult: 'q' };
-  succeeds(t, run(host, 'DEL', broken, container), 'a broken config');
+  succeeds(t, await run(plugins, 'DEL', broken, container), 'a broken config');
   gone(t, host, container, 'config broken');
-  add(t, host, config, container);
+  await add(t, plugins, config, container);
   host.lab.run('ip', 'link', 'del', MASTER);
   const unnamed = { ...config, master: undefined };
   // the reference looks for a default route, and fails
-  succeeds(t, run(host, 'DEL', unnamed, container, { CNI_NETNS: '' }), 'no namespace given');
+  succeeds(t, await run(plugins, 'DEL', unnamed, container, { CNI_NETNS: '' }), 'no namespace given');
   t.same(leases(host), []);
-  succeeds(t, run(host, 'DEL', unnamed, container), 'master gone');
-  succeeds(t, run(host, 'DEL', { ...unnamed, linkInContainer: true }, lost), 'everything is gone');
+  succeeds(t, await run(plugins, 'DEL', unnamed, container), 'master gone');
+  succeeds(t, await run(plugins, 'DEL', { ...unnamed, linkInContainer: true }, lost), 'everything is gone');
 });
 
 test('what is wrong with a config', { timeout: 120_000 }, async (t) => {
   const host = new CniHost(t);
+  const plugins = new Resident(t, host);
   connect(host);
   const container = host.container();
   const address = { address: '10.66.7.7/24' };
@@ -204,42 +212,21 @@ test('what is wrong with a config', { timeout: 120_000 }, async (t) => {
     [{ prevResult: { ips: [{ address: 'x' }] } }, 6, /ips\[0\].address: expected an address/],
   ];
   for (const [extra, code, msg] of wrong) {
-    const { status, json } = run(host, 'ADD', configOf(host, extra), container);
+    const { status, json } = await run(plugins, 'ADD', configOf(host, extra), container);
     t.equal(status, 1);
     t.match(json, { code, msg }, JSON.stringify(extra));
     gone(t, host, container, JSON.stringify(extra));
   }
-  const netns = run(host, 'ADD', configOf(host), container, { CNI_NETNS: '/run/netns/nl-gone' });
+  const netns = await run(plugins, 'ADD', configOf(host), container, { CNI_NETNS: '/run/netns/nl-gone' });
   t.match(netns.json, { msg: /failed to open netns "\/run\/netns\/nl-gone"/ });
   gone(t, host, container, 'namespace gone');
   // the kernel refuses what the config has in it
   const range = { type: 'host-local', subnet: '10.66.0.0/24', dataDir: host.dataDir };
   const route = configOf(host, { ipam: { ...range, routes: [{ dst: '192.168.0.0/16', gw: '172.31.9.9' }] } });
-  t.match(run(host, 'ADD', route, container).json, { msg: /failed to add route '192.168.0.0\/16/ });
+  t.match((await run(plugins, 'ADD', route, container)).json, {
+    msg: /failed to add route '192.168.0.0\/16/,
+  });
   gone(t, host, container, 'impossible route');
-});
-
-test('each message to the kernel refused, or the process killed in its place', {
-  timeout: 180_000,
-}, async (t) => {
-  const host = new CniHost(t);
-  connect(host);
-  const config = configOf(host);
-  for (const kind of ['refused', 'killed'] as const) {
-    let nth = 1;
-    for (; nth < 30; nth++) {
-      const container = host.container();
-      const { status, stdout } = host.runWithFault('ipvlan', 'ADD', config, container, { nth, kind });
-      if (status !== 0 && kind === 'refused') {
-        t.match(JSON.parse(stdout), { code: 999 });
-        gone(t, host, container, `refused at ${nth}`);
-      }
-      succeeds(t, run(host, 'DEL', config, container), `DEL after ${kind} at ${nth}`);
-      gone(t, host, container, `${kind} at ${nth}, then DEL`);
-      if (status === 0) break;
-    }
-    t.ok(nth > 3 && nth < 30, `${nth} messages`);
-  }
 });
 
 test('many at once', { timeout: 120_000 }, async (t) => {
@@ -269,15 +256,16 @@ test('many at once', { timeout: 120_000 }, async (t) => {
 
 test('CHECK finds what is wrong', { timeout: 120_000 }, async (t) => {
   const host = new CniHost(t);
+  const plugins = new Resident(t, host);
   connect(host);
   connect(host, host.lab, 'up1');
   const config = configOf(host);
   const container = host.container();
-  const prevResult = add(t, host, config, container);
+  const prevResult = await add(t, plugins, config, container);
   const [inside] = prevResult.interfaces as { mac: string }[];
-  const check = (extra: Json = {}) => run(host, 'CHECK', { ...config, prevResult, ...extra }, container);
-  succeeds(t, check(), 'as it was');
-  succeeds(t, check({ master: undefined }), 'the reference looks for a master of no name');
+  const check = (extra: Json = {}) => run(plugins, 'CHECK', { ...config, prevResult, ...extra }, container);
+  succeeds(t, await check(), 'as it was');
+  succeeds(t, await check({ master: undefined }), 'the reference looks for a master of no name');
   const told: [Json, RegExp | string][] = [
     [{ prevResult: undefined }, 'Required prevResult missing'],
     [
@@ -297,7 +285,8 @@ test('CHECK finds what is wrong', { timeout: 120_000 }, async (t) => {
     [{ mode: 'l3' }, 'Container IPVlan mode l2 does not match expected value: l3'],
     [{ mtu: 1300 }, 'Container interface eth0 has MTU 1500, expected 1300'],
   ];
-  for (const [extra, msg] of told) t.match(check(extra).json, { code: 999, msg }, JSON.stringify(extra));
+  for (const [extra, msg] of told)
+    t.match((await check(extra)).json, { code: 999, msg }, JSON.stringify(extra));
   const { lab } = container;
   const breakage: [string[], string[], RegExp][] = [
     [
@@ -309,38 +298,39 @@ test('CHECK finds what is wrong', { timeout: 120_000 }, async (t) => {
   ];
   for (const [harm, repair, msg] of breakage) {
     lab.run('ip', ...harm);
-    t.match(check().json, { code: 999, msg });
+    t.match((await check()).json, { code: 999, msg });
     lab.run('ip', ...repair);
-    succeeds(t, check(), String(msg));
+    succeeds(t, await check(), String(msg));
   }
   lab.run('ip', 'link', 'del', 'eth0');
-  t.match(check().json, { msg: 'Interface eth0 not found' });
+  t.match((await check()).json, { msg: 'Interface eth0 not found' });
   lab.run('ip', 'link', 'add', 'eth0', 'type', 'bridge');
-  t.match(check().json, { msg: 'Error: Container interface eth0 not of type ipvlan' });
+  t.match((await check()).json, { msg: 'Error: Container interface eth0 not of type ipvlan' });
   lab.run('ip', 'link', 'del', 'eth0');
-  succeeds(t, run(host, 'DEL', config, container), 'DEL');
+  succeeds(t, await run(plugins, 'DEL', config, container), 'DEL');
 });
 
 test('GC, STATUS, VERSION', { timeout: 60_000 }, async (t) => {
   const host = new CniHost(t);
+  const plugins = new Resident(t, host);
   connect(host);
   const config = configOf(host);
   const [stays, goes] = [host.container(), host.container()];
-  add(t, host, config, stays);
-  add(t, host, config, goes);
+  await add(t, plugins, config, stays);
+  await add(t, plugins, config, goes);
   Namespace.delete(goes.lab.name);
   goes.lab.namespace.close();
   const valid = [{ containerID: stays.id, ifname: 'eth0' }];
-  succeeds(t, run(host, 'GC', { ...config, 'cni.dev/valid-attachments': valid }), 'GC');
+  succeeds(t, await run(plugins, 'GC', { ...config, 'cni.dev/valid-attachments': valid }), 'GC');
   t.same(leases(host), ['10.66.0.2']);
-  succeeds(t, run(host, 'STATUS', config), 'STATUS');
-  t.match(run(host, 'STATUS', { ...config, master: 'no0' }).json, {
+  succeeds(t, await run(plugins, 'STATUS', config), 'STATUS');
+  t.match((await run(plugins, 'STATUS', { ...config, master: 'no0' })).json, {
     code: 50,
     msg: 'failed to lookup master "no0": Link not found',
   });
-  t.match(run(host, 'STATUS', { ...config, mode: 'x' }).json, { code: 7 });
-  succeeds(t, run(host, 'DEL', config, stays), 'DEL');
-  t.match(run(host, 'VERSION', config).json, {
+  t.match((await run(plugins, 'STATUS', { ...config, mode: 'x' })).json, { code: 7 });
+  succeeds(t, await run(plugins, 'DEL', config, stays), 'DEL');
+  t.match((await run(plugins, 'VERSION', config)).json, {
     supportedVersions: ['0.1.0', '0.2.0', '0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0'],
   });
 });

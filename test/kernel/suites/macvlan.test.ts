@@ -37,24 +37,3 @@ test('the host has an interface of the same name', { timeout: 60_000 }, async (t
   t.same(linkNames(host), ['eth0', 'lo']);
   t.same(leases(host), []);
 });
-
-test('a kill at any message, then DEL', { timeout: 110_000 }, async (t) => {
-  const host = new CniHost(t);
-  connect(host, host.lab, 'eth0');
-  const config: Json = {
-    cniVersion: '1.1.0',
-    name: 'net',
-    type: 'macvlan',
-    master: 'eth0',
-    ipam: { type: 'static', addresses: [{ address: '10.65.0.9/24' }] },
-  };
-  let nth = 1;
-  for (; nth < 20; nth++) {
-    const container = host.container();
-    const { status } = host.runWithFault('macvlan', 'ADD', config, container, { nth, kind: 'killed' });
-    succeeds(t, host.run('ours', 'macvlan', 'DEL', config, container), `DEL after a kill at ${nth}`);
-    t.same(linkNames(container), ['lo'], `killed at ${nth}`);
-    if (status === 0) break;
-  }
-  t.ok(nth > 4 && nth < 20, `${nth} messages`);
-});

@@ -246,32 +246,6 @@ test('what fails after the interface is there leaves nothing', { timeout: 60_000
   gone(t, host, container, 'master down');
 });
 
-test('each message to the kernel refused, or the process killed in its place', {
-  timeout: 180_000,
-}, async (t) => {
-  const host = new CniHost(t);
-  const plugins = new Resident(t, host);
-  connect(host);
-  const config = configOf(host);
-  let nth = 1;
-  const container = host.container();
-  for (; nth < 30; nth++) {
-    const { status, json, spoiled } = await plugins.runRefused('vlan', 'ADD', config, container, nth);
-    if (!spoiled) break;
-    t.match([status, json], [1, { code: 999, msg: /No buffer space/ }], `refused at ${nth}`);
-    gone(t, host, container, `refused at ${nth}`);
-  }
-  t.ok(nth > 3 && nth < 30, `${nth} messages`);
-  succeeds(t, await plugins.run('vlan', 'DEL', config, container), 'DEL after one too many');
-  // each start takes its time here: when the interface is there, and when it has its addresses
-  for (const late of [2, 1]) {
-    const killed = { nth: nth - late, kind: 'killed' } as const;
-    t.equal(host.runWithFault('vlan', 'ADD', config, container, killed).signal, 'SIGKILL');
-    succeeds(t, await plugins.run('vlan', 'DEL', config, container), `DEL after a kill at ${nth - late}`);
-    gone(t, host, container, `killed at ${nth - late}, then DEL`);
-  }
-});
-
 test('many at once', { timeout: 120_000 }, async (t) => {
   const host = new CniHost(t);
   const plugins = new Resident(t, host);

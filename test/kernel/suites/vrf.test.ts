@@ -260,52 +260,6 @@ test('what cannot be moved fails the ADD, and the rest is as it was', { timeout:
   t.same(stateOf(container), before);
 });
 
-test('each message to the kernel refused, or the process killed in its place', {
-  timeout: 200_000,
-}, async (t) => {
-  const host = new CniHost(t);
-  const plugins = new Resident(t, host);
-  const neighbour = host.container();
-  const config = configOf();
-  const prepare = (): Container => {
-    const container = host.container();
-    const { lab } = container;
-    plug(container, neighbour);
-    // nothing to wait for
-    lab.run('sysctl', '-qw', 'net.ipv6.conf.eth0.accept_dad=0');
-    lab.run('ip', 'route', 'add', '10.80.0.0/16', 'via', '10.70.0.1');
-    lab.run('ip', 'route', 'add', '10.82.0.0/16', 'dev', 'eth0');
-    return container;
-  };
-  const container = prepare();
-  const before = stateOf(container);
-  let nth = 1;
-  for (; nth < 40; nth++) {
-    const { status, json, spoiled } = await plugins.runRefused('vrf', 'ADD', config, container, nth);
-    if (!spoiled) break;
-    t.match(
-      [status, json],
-      [1, { code: 999, msg: /^cmdAdd failed: .*No buffer space/ }],
-      `refused at ${nth}`,
-    );
-    t.same(stateOf(container), before, `refused at ${nth}`);
-  }
-  t.ok(nth > 8 && nth < 40, `${nth} messages`);
-  succeeds(t, await plugins.run('vrf', 'DEL', config, container), 'DEL after one too many');
-  container.lab.run('ip', 'link', 'del', 'eth0');
-  // each start takes its time here: before the VRF is there, when it is, when the interface is in it
-  for (const late of [7, 4, 2]) {
-    const killed = prepare();
-    const { signal } = host.runWithFault('vrf', 'ADD', config, killed, { nth: nth - late, kind: 'killed' });
-    t.equal(signal, 'SIGKILL');
-    for (const what of ['DEL', 'DEL twice'])
-      succeeds(t, await plugins.run('vrf', 'DEL', config, killed), `${what} after a kill`);
-    t.same(linkNames(killed), ['eth0', 'lo'], `killed at ${nth - late}, then DEL`);
-    t.equal(master(killed), undefined);
-    killed.lab.run('ip', 'link', 'del', 'eth0');
-  }
-});
-
 async function chain(t: Test, plugins: Resident, config: Json, container: Container): Promise<Json> {
   const main = await plugins.run('vlan', 'ADD', config, container);
   succeeds(t, main, 'ADD of vlan');
@@ -368,4 +322,8 @@ test('CHECK of a chain', { timeout: 60_000 }, async (t) => {
   }
   t.same(linkNames(container), ['lo']);
   succeeds(t, await plugins.run('vrf', 'STATUS', configOf()), 'STATUS');
+  t.match((await plugins.run('vrf', 'STATUS', configOf({ vrfname: undefined }))).json, {
+    code: 7,
+    msg: /valid vrf name/,
+  });
 });

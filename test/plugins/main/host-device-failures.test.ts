@@ -79,34 +79,6 @@ test('what is wrong with a config', async (t) => {
   isBack(t, host, container, 'namespaces');
 });
 
-test('each message to the kernel refused, or the process killed in its place', async (t) => {
-  const host = new CniHost(t);
-  connected(host);
-  const config = configOf(host);
-  for (const command of ['ADD', 'DEL']) {
-    for (const kind of ['refused', 'killed'] as const) {
-      const container = host.container();
-      let nth = 1;
-      for (; nth < 40; nth++) {
-        if (command === 'DEL') add(t, host, config, container);
-        const { status, stdout } = host.runWithFault('host-device', command, config, container, {
-          nth,
-          kind,
-        });
-        const what = `${command} ${kind} at ${nth}`;
-        if (status !== 0 && kind === 'refused') {
-          t.match(JSON.parse(stdout), { code: 999 });
-          if (command === 'ADD') isBack(t, host, container, what);
-        }
-        succeeds(t, host.run('ours', 'host-device', 'DEL', config, container), `${what}: DEL`);
-        isBack(t, host, container, `${what}, then DEL`);
-        if (status === 0) break;
-      }
-      t.ok(nth > 3 && nth < 40, `${nth} messages`);
-    }
-  }
-});
-
 test('CHECK finds what is wrong', async (t) => {
   const host = new CniHost(t);
   connected(host);

@@ -291,29 +291,6 @@ test('a failed ADD leaves nothing', { timeout: 60_000 }, async (t) => {
   gone(t, host, container, 'after all');
 });
 
-test('each message to the kernel refused, or the process killed in its place', {
-  timeout: 180_000,
-}, async (t) => {
-  const host = new CniHost(t);
-  connect(host);
-  const config = configOf(host);
-  for (const kind of ['refused', 'killed'] as const) {
-    let nth = 1;
-    for (; nth < 30; nth++) {
-      const container = host.container();
-      const { status, stdout } = host.runWithFault('macvlan', 'ADD', config, container, { nth, kind });
-      if (status !== 0 && kind === 'refused') {
-        t.match(JSON.parse(stdout), { code: 999 });
-        gone(t, host, container, `refused at ${nth}`);
-      }
-      succeeds(t, run(host, 'DEL', config, container), `DEL after ${kind} at ${nth}`);
-      gone(t, host, container, `${kind} at ${nth}, then DEL`);
-      if (status === 0) break;
-    }
-    t.ok(nth > 3 && nth < 30, `${nth} messages`);
-  }
-});
-
 test('many at once', { timeout: 120_000 }, async (t) => {
   const host = new CniHost(t);
   connect(host);

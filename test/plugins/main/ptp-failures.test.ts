@@ -86,30 +86,6 @@ test('a failed ADD leaves nothing', { timeout: 60_000 }, async (t) => {
   clean(t, host, 'after all');
 });
 
-test('each message to the kernel refused, or the process killed in its place', {
-  timeout: 180_000,
-}, async (t) => {
-  const host = new CniHost(t);
-  const config = configOf(host);
-  for (const kind of ['refused', 'killed'] as const) {
-    let nth = 1;
-    for (; nth < 60; nth++) {
-      const container = host.container();
-      const { status, stdout } = host.runWithFault('ptp', 'ADD', config, container, { nth, kind });
-      if (status !== 0 && kind === 'refused') {
-        t.match(JSON.parse(stdout), { code: 999 });
-        t.same(linkNames(container), ['lo'], `refused at ${nth}`);
-        clean(t, host, `refused at ${nth}`);
-      }
-      succeeds(t, host.run('ours', 'ptp', 'DEL', config, container), `DEL after ${kind} at ${nth}`);
-      t.same(linkNames(container), ['lo'], `${kind} at ${nth}, then DEL`);
-      clean(t, host, `${kind} at ${nth}, then DEL`);
-      if (status === 0) break;
-    }
-    t.ok(nth > 5 && nth < 60, `${nth} messages`);
-  }
-});
-
 test('CHECK finds what is wrong', { timeout: 60_000 }, async (t) => {
   const host = new CniHost(t);
   const config = configOf(host);

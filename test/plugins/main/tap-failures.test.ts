@@ -86,30 +86,6 @@ test('links that are there already are left alone', (t) => {
   t.end();
 });
 
-test('each message to the kernel refused, or the process killed in its place', (t) => {
-  const host = new CniHost(t);
-  const config = configOf(host, { mac: '02:00:00:00:00:aa', bridge: 'br0', owner: 1234 });
-  for (const kind of ['refused', 'killed'] as const) {
-    const container = host.container();
-    container.lab.run('ip', 'link', 'add', 'br0', 'type', 'bridge');
-    const clean = (what: string) => t.same([...linkNames(container), ...leases(host)], ['br0', 'lo'], what);
-    let nth = 1;
-    for (; nth < 40; nth++) {
-      const { status, stdout } = host.runWithFault('tap', 'ADD', config, container, { nth, kind });
-      const what = `${kind} at ${nth}`;
-      if (status !== 0 && kind === 'refused') {
-        t.match(JSON.parse(stdout), { code: 999 });
-        clean(what);
-      }
-      succeeds(t, host.run('ours', 'tap', 'DEL', config, container), `${what}: DEL`);
-      clean(`${what}, then DEL`);
-      if (status === 0) break;
-    }
-    t.ok(nth > 5 && nth < 40, `${nth} messages`);
-  }
-  t.end();
-});
-
 test('CHECK finds what is wrong', (t) => {
   const host = new CniHost(t);
   const container = host.container();

@@ -247,8 +247,7 @@ test('versions and STATUS', { timeout: 60_000 }, async (t) => {
   // a kernel that refuses
   const container = host.container();
   for (let nth = 1; nth <= 2; nth++) {
-    const fault = { nth, kind: 'refused' } as const;
-    t.match(host.runWithFault('bandwidth', 'STATUS', plain, container, fault).json, {
+    t.match(host.runRefused('bandwidth', 'STATUS', plain, container, nth).json, {
       code: 50,
       msg: /^this kernel does not limit traffic/,
     });

@@ -208,7 +208,7 @@ function forwarding(t: Test): { host: CniHost; pods: Lab[]; containers: Containe
 }
 
 function pings(from: Lab | undefined, to: string): boolean {
-  return from?.namespace.execSync('ping', ['-c1', '-W1', to]).status === 0;
+  return from?.namespace.execSync('ping', ['-c1', '-W3', to]).status === 0;
 }
 
 test('ingress policies keep packets apart', { timeout: 90_000 }, async (t) => {

@@ -155,19 +155,3 @@ test('keys that are wrong', { timeout: 60_000 }, async (t) => {
     supportedVersions: ['0.1.0', '0.2.0', '0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0'],
   });
 });
-
-test('killed or refused on the way, DEL leaves nothing', { timeout: 120_000 }, async (t) => {
-  const host = new FlannelHost(t);
-  const config = host.config({ delegate: { ipMasq: false } });
-  // what a bridge that is half made becomes is the bridge's matter
-  host.lab.run('ip', 'link', 'add', 'cni0', 'up', 'type', 'bridge');
-  for (const kind of ['killed', 'refused'] as const) {
-    for (const nth of [1, 3, 6]) {
-      const container = host.container();
-      const outcome = host.runWithFault('flannel', 'ADD', config, container, { nth, kind });
-      if (kind === 'refused' && outcome.status !== 0) host.clean(t, `when message ${nth} is refused`, 'cni0');
-      succeeds(t, host.run('ours', 'flannel', 'DEL', config, container), 'DEL');
-      host.clean(t, `after DEL when message ${nth} is ${kind}`, 'cni0');
-    }
-  }
-});

@@ -54,8 +54,7 @@ test('STATUS: can a backend be used?', { timeout: 60_000 }, async (t) => {
   for (const backend of [undefined, ...backends]) mustRun(t, host, 'STATUS', config({ backend }));
   t.match(host.run('ours', 'portmap', 'STATUS', config({ backend: 'x' })).json, { code: 7 });
   const refused = (backend: string | undefined): Json =>
-    host.runWithFault('portmap', 'STATUS', config({ backend }), host.container(), { nth: 1, kind: 'refused' })
-      .json;
+    host.runRefused('portmap', 'STATUS', config({ backend }), host.container(), 1).json;
   t.match(refused('nftables'), { code: 50, msg: /^nftables cannot be used: / });
   t.same(refused(undefined), {}, 'there is iptables yet');
   // a host without iptables, seen from a mount namespace where it cannot be executed

@@ -305,33 +305,6 @@ test('a failed ADD leaves everything as it was', { timeout: 60_000 }, async (t) 
   t.same(policy(container), before);
 });
 
-const THOROUGH = 60;
-
-for (const kind of ['refused', 'killed'] as const) {
-  test(`each message to the kernel ${kind}`, { timeout: 120_000 }, async (t) => {
-    let faults = 0;
-    for (let nth = 1; nth < THOROUGH; nth++) {
-      const host = new CniHost(t);
-      const container = twoInterfaces(host, { six: true });
-      const before = policy(container);
-      const ips = [two[0] as Json, { address: NET1_SIX[0], gateway: NET1_SIX[1], interface: 1 }];
-      const config = configOf({ addSourceHints: true }, ips);
-      const outcome = host.runWithFault('sbr', 'ADD', config, container, { nth, kind }, IFNAME);
-      if (kind === 'refused' && outcome.status !== 0) {
-        t.match(outcome.json, { code: 999 });
-        t.same(policy(container), before, `nothing is left behind when message ${nth} is refused`);
-      }
-      mustRun(t, host, 'ours', 'DEL', config, container);
-      const { rules, routes } = policy(container);
-      t.same([rules, routes.filter(({ table }) => table !== 'main')], [[], []], `DEL after ${nth}`);
-      // what is only a hint may fail
-      if (outcome.status === 0 && !outcome.stderr.includes('sbr:')) break;
-      faults++;
-    }
-    t.ok(faults > 10 && faults < THOROUGH - 1, `${faults} faults`);
-  });
-}
-
 test('bad input', { timeout: 60_000 }, async (t) => {
   const host = new CniHost(t);
   const container = twoInterfaces(host);
@@ -393,4 +366,43 @@ test('versions, STATUS and GC', { timeout: 60_000 }, async (t) => {
     host.lab.run('ip', 'link', 'delete', 'h0');
     host.lab.run('ip', 'link', 'delete', 'h1');
   }
+});
+
+test('CHECK of the plugin before', { timeout: 60_000 }, (t) => {
+  const host = new CniHost(t);
+  const container = host.container();
+  const { lab } = container;
+  lab.run('ip', 'link', 'set', 'lo', 'up');
+  const ipam = {
+    type: 'static',
+    addresses: [
+      { address: '10.62.0.2/24', gateway: '10.62.0.1' },
+      { address: 'fd00:62::2/64', gateway: 'fd00:62::1' },
+    ],
+    routes: [{ dst: '0.0.0.0/0' }, { dst: '::/0' }, { dst: '10.99.0.0/16' }],
+  };
+  const ptp: Json = { cniVersion: '1.0.0', name: 'net', type: 'ptp', ipam };
+  const added = host.run('ours', 'ptp', 'ADD', ptp, container);
+  const config: Json = { cniVersion: '1.0.0', name: 'net', type: 'sbr', prevResult: added.json };
+  mustRun(t, host, 'ours', 'ADD', config, container, {});
+  const check = (type: string): Json =>
+    host.run('ours', type, 'CHECK', { ...(type === 'sbr' ? config : ptp), prevResult: added.json }, container)
+      .json;
+  for (const type of ['ptp', 'sbr'])
+    t.same(check(type), {}, `${type} finds its routes where they were moved`);
+  // nothing leads there any more
+  const rule = ['from', '10.62.0.2', 'lookup', '100'];
+  lab.run('ip', 'rule', 'del', ...rule);
+  t.match(check('ptp'), { code: 999, msg: /Failed to find Gateway 10\.62\.0\.1 for interface eth0/ });
+  lab.run('ip', 'rule', 'add', ...rule);
+  t.same(check('ptp'), {});
+  lab.run('ip', 'route', 'del', '10.99.0.0/16', 'table', '100');
+  t.match(check('ptp'), { code: 999, msg: /Expected Route \{Dst:10\.99\.0\.0\/16/ });
+  for (const [type, given] of [
+    ['sbr', config],
+    ['ptp', ptp],
+  ] as const) {
+    t.equal(host.run('ours', type, 'DEL', given, container).status, 0, `DEL of ${type}`);
+  }
+  t.end();
 });

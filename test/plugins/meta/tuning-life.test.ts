@@ -79,37 +79,6 @@ test('bad input leaves everything as it was', { timeout: 60_000 }, async (t) => 
   t.match(JSON.parse(child.stdout), { code: 7, msg: 'duplicated sysctl keys are not allowed' });
 });
 
-for (const kind of ['refused', 'killed'] as const) {
-  test(`each message to the kernel ${kind}`, { timeout: 120_000 }, async (t) => {
-    const { host, container, dataDir } = labOf(t);
-    const before = tuned(container);
-    const config = configOf(dataDir, { ...LINK, sysctl: SYSCTLS });
-    let faults = 0;
-    for (let nth = 1; nth < 20; nth++) {
-      const outcome = host.runWithFault('tuning', 'ADD', config, container, { nth, kind });
-      if (outcome.status === 0) break;
-      faults++;
-      if (kind === 'refused') t.same([tuned(container), savedIn(dataDir)], [before, {}], `refused: ${nth}`);
-      mustRun(t, host, 'ours', 'DEL', config, container);
-      t.same([tuned(container), savedIn(dataDir)], [before, {}], `DEL after ${nth}`);
-    }
-    t.equal(faults, 6);
-    for (let nth = 1; nth < 20; nth++) {
-      const outcome = host.runWithFault('tuning', 'DEL', config, container, { nth, kind });
-      const untouched = outcome.status === 0 && outcome.stderr === '';
-      mustRun(t, host, 'ours', 'DEL', config, container);
-      t.same(
-        [tuned(container), savedIn(dataDir)],
-        [before, {}],
-        `DEL after a DEL whose message ${nth} was ${kind}`,
-      );
-      if (untouched) return;
-      mustRun(t, host, 'ours', 'ADD', config, container);
-    }
-    t.fail('DEL never succeeded');
-  });
-}
-
 test('CHECK', { timeout: 60_000 }, async (t) => {
   const { host, container, dataDir } = labOf(t);
   const config = configOf(dataDir, { ...LINK, mac: '02-11-22-33-44-AA', sysctl: SYSCTLS });

@@ -97,22 +97,11 @@ export class CniHost {
     return outcomeOf(done.status, done.signal, done.stdout, done.stderr);
   }
 
-  /**
-   * Runs our plugin and has strace(1) spoil its n-th message to the kernel: refused for want of memory, or never sent,
-   * since the process is killed. Without an effect, `status` is 0: there were fewer messages.
-   */
-  runWithFault(
-    type: string,
-    command: string,
-    config: Json,
-    container: Container,
-    fault: { readonly nth: number; readonly kind: 'refused' | 'killed' },
-    extra: NodeJS.ProcessEnv = {},
-  ): Outcome {
+  /** Runs our plugin and has strace(1) refuse its n-th message to the kernel, for want of memory. */
+  runRefused(type: string, command: string, config: Json, container: Container, nth: number): Outcome {
     // strace counts for each thread: there is to be one that sends
-    const env = this.#environment('ours', command, container, { ...extra, UV_THREADPOOL_SIZE: '1' });
-    const effect = fault.kind === 'refused' ? 'error=ENOBUFS' : 'signal=KILL';
-    const inject = `inject=sendto:${effect}:when=${fault.nth}`;
+    const env = this.#environment('ours', command, container, { UV_THREADPOOL_SIZE: '1' });
+    const inject = `inject=sendto:error=ENOBUFS:when=${nth}`;
     const args = ['-f', '-qq', '-o', '/dev/null', '-e', 'trace=sendto', '-e', inject];
     // not by its wrapper, which would take the variable away
     return this.#spawn('strace', [...args, process.execPath, program, type], env, config);

@@ -10,12 +10,6 @@ interface Teardown {
 
 const program = fileURLToPath(new URL('./resident-program.js', import.meta.url));
 
-/** What came of a call of which a message was to be refused. */
-export interface Spoiled extends Outcome {
-  /** Was one? Else there were fewer messages. */
-  readonly spoiled: boolean;
-}
-
 /**
  * Our plugins in one process that stays on a host. For tests that call them often on a kernel where programs start
  * slowly: a call costs what the plugin does, not the start of Node.
@@ -23,7 +17,7 @@ export interface Spoiled extends Outcome {
 export class Resident {
   readonly #host: CniHost;
   readonly #child: ChildProcessWithoutNullStreams;
-  readonly #waiting = new Map<number, (outcome: Spoiled) => void>();
+  readonly #waiting = new Map<number, (outcome: Outcome) => void>();
   #count = 0;
   #complaints = '';
 
@@ -35,14 +29,7 @@ export class Resident {
     });
     createInterface({ input: this.#child.stdout }).on('line', (line) => this.#take(line));
     this.#child.on('close', () => {
-      const failure = {
-        status: null,
-        signal: null,
-        stdout: '',
-        stderr: this.#complaints,
-        json: {},
-        spoiled: false,
-      };
+      const failure = { status: null, signal: null, stdout: '', stderr: this.#complaints, json: {} };
       for (const resolve of this.#waiting.values()) resolve(failure);
       this.#waiting.clear();
     });
@@ -50,9 +37,9 @@ export class Resident {
   }
 
   #take(line: string): void {
-    const { id, status, stdout, stderr, spoiled } = JSON.parse(line) as Spoiled & { id: number };
+    const { id, status, stdout, stderr } = JSON.parse(line) as Outcome & { id: number };
     const json = stdout === '' ? {} : (JSON.parse(stdout) as Json);
-    this.#waiting.get(id)?.({ status, signal: null, stdout, stderr, json, spoiled });
+    this.#waiting.get(id)?.({ status, signal: null, stdout, stderr, json });
     this.#waiting.delete(id);
   }
 
@@ -64,28 +51,6 @@ export class Resident {
     container?: Container,
     extra: NodeJS.ProcessEnv = {},
   ): Promise<Outcome> {
-    return this.#call(type, command, config, container, extra, 0);
-  }
-
-  /** As `CniHost.runWithFault` with the kind `refused`, without strace(1). No other call may run meanwhile. */
-  runRefused(
-    type: string,
-    command: string,
-    config: Json,
-    container: Container,
-    nth: number,
-  ): Promise<Spoiled> {
-    return this.#call(type, command, config, container, {}, nth);
-  }
-
-  #call(
-    type: string,
-    command: string,
-    config: Json,
-    container: Container | undefined,
-    extra: NodeJS.ProcessEnv,
-    refused: number,
-  ): Promise<Spoiled> {
     const id = ++this.#count;
     const environment = {
       CNI_COMMAND: command,
@@ -95,7 +60,7 @@ export class Resident {
         : { CNI_CONTAINERID: container.id, CNI_NETNS: container.lab.path, CNI_IFNAME: 'eth0' }),
       ...extra,
     };
-    const call = { id, type, environment, stdin: JSON.stringify(config), refused };
+    const call = { id, type, environment, stdin: JSON.stringify(config) };
     return new Promise((resolve) => {
       this.#waiting.set(id, resolve);
       this.#child.stdin.write(`${JSON.stringify(call)}\n`);

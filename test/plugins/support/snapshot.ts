@@ -9,15 +9,15 @@ interface Teardown {
   teardown(work: () => unknown): void;
 }
 
-/** An `ip -batch` of one family that stays: starting it for every question would take most of the time. */
-export class Ip {
+/** An `ip -batch` or `tc -batch` that stays: starting it for every question would take most of the time. */
+export class Batch {
   readonly #child: ChildProcess;
   readonly #lines: AsyncIterator<string>;
 
-  constructor(t: Teardown, lab: Lab, family: '-4' | '-6') {
-    const args = ['-oL', 'ip', family, '-n', lab.name, '-j', '-d', '-batch', '-'];
+  constructor(t: Teardown, lab: Lab, program: 'ip' | 'tc', ...options: string[]) {
+    const args = ['-oL', program, ...options, '-n', lab.name, '-j', '-d', '-batch', '-'];
     this.#child = spawn('stdbuf', args, { stdio: ['pipe', 'pipe', 'inherit'] });
-    if (this.#child.stdout === null) throw new Error('ip has no output');
+    if (this.#child.stdout === null) throw new Error(`${program} has no output`);
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
     t.teardown(() => this.#child.kill());
   }
@@ -28,7 +28,7 @@ export class Ip {
     const answers: Json[][] = [];
     while (answers.length < commands.length) {
       const { value, done } = await this.#lines.next();
-      if (done) throw new Error(`ip ended at ${commands[answers.length]}`);
+      if (done) throw new Error(`it ended at ${commands[answers.length]}`);
       answers.push(JSON.parse(value) as Json[]);
     }
     return answers;
@@ -80,17 +80,23 @@ function without(...names: string[]): (json: Json) => Json {
 
 /** One namespace. */
 class SideOracle {
-  readonly #four: Ip;
-  readonly #six: Ip;
+  readonly #four: Batch;
+  readonly #six: Batch;
+  readonly #tc: Batch;
 
   constructor(t: Teardown, lab: Lab) {
-    this.#four = new Ip(t, lab, '-4');
-    this.#six = new Ip(t, lab, '-6');
+    this.#four = new Batch(t, lab, 'ip', '-4');
+    this.#six = new Batch(t, lab, 'ip', '-6');
+    this.#tc = new Batch(t, lab, 'tc');
   }
 
   async state(): Promise<Json> {
     const shown = ['address show', 'route show table all', 'rule show'];
-    const [four, six] = await Promise.all([this.#four.ask('link show', ...shown), this.#six.ask(...shown)]);
+    const [four, six, [qdiscs = []]] = await Promise.all([
+      this.#four.ask('link show', ...shown),
+      this.#six.ask(...shown),
+      this.#tc.ask('qdisc show'),
+    ]);
     const [links = [], addresses = [], routes = [], rules = []] = four;
     const [addresses6 = [], routes6 = [], rules6 = []] = six;
     return {
@@ -98,6 +104,7 @@ class SideOracle {
       addresses: [...addresses, ...addresses6].flatMap(addressesOf).filter((one) => !settles(one)),
       routes: [...routes, ...routes6].filter((one) => !settles(one)).map(without('flags', 'expires')),
       rules: [...rules, ...rules6],
+      qdiscs: qdiscs.map(without('refcnt')),
     };
   }
 }
@@ -135,9 +142,10 @@ export class Oracle {
     this.#sides = [new SideOracle(t, host.lab), new SideOracle(t, lab)];
   }
 
-  async state(): Promise<Json> {
+  async state(withRules: boolean): Promise<Json> {
     const [host, container] = await Promise.all(this.#sides.map((side) => side.state()));
-    return { host, container, nftables: nftablesOf(this.#host.lab), files: filesOf(this.#host.dataDir) };
+    const nftables = withRules ? nftablesOf(this.#host.lab) : [];
+    return { host, container, nftables, files: filesOf(this.#host.dataDir) };
   }
 }
 

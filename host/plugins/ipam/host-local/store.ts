@@ -3,6 +3,8 @@ import {
   closeSync,
   constants,
   existsSync,
+  fstatSync,
+  ftruncateSync,
   linkSync,
   openSync,
   readdirSync,
@@ -11,6 +13,7 @@ import {
   statSync,
   unlinkSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { makeDirectory } from '../../../cni/directory.js';
@@ -171,8 +174,16 @@ export class Store implements Disposable {
   /** Throws CniError 5. */
   setLast(set: number, address: Address): void {
     const path = join(this.directory, `${LAST_RESERVED}${set}`);
+    const text = formatAddress(address);
     try {
-      writeFileSync(path, formatAddress(address), { mode: 0o600 });
+      // in place where nothing would be left over: a file that is emptied first is written to the disk at once (ext4)
+      const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT, 0o600);
+      try {
+        if (fstatSync(fd).size > text.length) ftruncateSync(fd);
+        writeSync(fd, text, 0);
+      } finally {
+        closeSync(fd);
+      }
     } catch (error) {
       throw ioFailure(`cannot write ${path}`, error);
     }

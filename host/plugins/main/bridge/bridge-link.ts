@@ -1,5 +1,6 @@
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { CniError, errorCodes } from '../../../cni/errors.js';
 import type { Side } from '../../../cni/plugin.js';
 import { NetlinkError } from '../../../netlink/errors.js';
@@ -19,7 +20,7 @@ const ALIAS = 'made by CNI for its ports';
  */
 function addressAtBirth(host: Side, name: string): string {
   const start = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-  return macOf(createHash('sha256').update(`${start} ${host.namespace.id.ino} ${name}`).digest());
+  return macOf(sha256(utf8ToBytes(`${start} ${host.namespace.id.ino} ${name}`)));
 }
 
 function isOurs(host: Side, { ifname, kind, ifalias, address }: Link): boolean {

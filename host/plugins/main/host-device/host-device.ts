@@ -98,7 +98,11 @@ async function remove(request: Request): Promise<void> {
       const inside = sandbox.exists ? sandbox : undefined;
       if (record !== undefined && inside !== undefined) await release(host, inside, record, records, log);
       else if (record !== undefined) await releaseRecorded(host, record, records, log);
-      else if (!isUserspace(selector)) await releaseForgotten(host, inside, ifname, selector, log);
+      else {
+        if (!isUserspace(selector)) await releaseForgotten(host, inside, ifname, selector, log);
+        // of an ADD that was killed before it had recorded anything
+        records.remove({ containerId, ifname });
+      }
     },
   );
 }

@@ -55,6 +55,7 @@ export class Records {
       writeFileSync(draft, JSON.stringify(record), { mode: 0o600 });
       renameSync(draft, file);
     } catch (error) {
+      rmSync(draft, { force: true });
       const reason = (error as Error).message;
       throw new CniError(errorCodes.ioFailure, `failed to record the device: ${reason}`, '', {
         cause: error,

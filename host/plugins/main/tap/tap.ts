@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { CniError, errorCodes } from '../../../cni/errors.js';
 import {
   type AttachmentRequest,
@@ -7,6 +6,7 @@ import {
   type Sandbox,
 } from '../../../cni/plugin.js';
 import type { IpConfig, Result } from '../../../cni/result.js';
+import { Namespace } from '../../../namespace/namespace.js';
 import { SystemCallError } from '../../../netlink/errors.js';
 import type { Link } from '../../../network/links.js';
 import { createTap } from '../../../network/tap.js';
@@ -23,10 +23,10 @@ type Request = AttachmentRequest<TapConfig>;
 /** Where links of this kind are made. */
 const DEVICE = '/dev/net/tun';
 
-function create({ sandbox, ifname }: Request, settings: TapSettings): void {
+function create(namespace: Namespace, ifname: string, settings: TapSettings): void {
   const { owner, group, multiQueue, selinuxContext } = settings;
   try {
-    createTap(sandbox.namespace, {
+    createTap(namespace, {
       ifname,
       owner,
       group,
@@ -81,7 +81,7 @@ async function add(request: Request): Promise<Result> {
   const { links } = sandbox.network;
   if (settings.bridge !== '') await findBridge(sandbox, settings.bridge);
   return await undoing(request.log, async (undo) => {
-    create(request, settings);
+    create(sandbox.namespace, ifname, settings);
     undo.push(() => links.delete(ifname));
     await adjust(request, settings);
     await join(request, settings);
@@ -133,11 +133,15 @@ async function check(request: Request): Promise<void> {
   });
 }
 
+/** Makes one in a namespace of its own, which goes away with it: nothing else would tell. */
 async function status(request: PluginRequest<TapConfig>): Promise<void> {
-  settingsOf(request);
-  if (!existsSync(DEVICE)) {
-    const { pluginNotAvailable } = errorCodes;
-    throw new CniError(pluginNotAvailable, `failed to create tap: ${DEVICE}: no such file or directory`);
+  const settings = settingsOf(request);
+  try {
+    using namespace = Namespace.createAnonymous();
+    create(namespace, 'tap0', settings);
+  } catch (cause) {
+    const msg = cause instanceof Error ? cause.message : String(cause);
+    throw new CniError(errorCodes.pluginNotAvailable, msg, '', { cause });
   }
   if (request.ipam.configured) await request.ipam.status();
 }

@@ -3,6 +3,7 @@ import { type AttachmentRequest, definePlugin, type Request } from '../../../cni
 import type { Result } from '../../../cni/result.js';
 import { wrong } from '../../common/check.js';
 import { failed } from '../../common/interface.js';
+import { canEnter } from '../../common/sandbox.js';
 import { everyStep, undoing } from '../../common/undo.js';
 import { checkLimit } from './check.js';
 import { type BandwidthConfig, bandwidthShape, type Limits, limitsOf } from './config.js';
@@ -49,22 +50,13 @@ async function add(request: Attached): Promise<Result> {
   });
 }
 
-/** Can the sandbox be entered? What is on the host is to be removed in any case. */
-function isOpen({ sandbox, log }: Attached): boolean {
-  try {
-    return sandbox.exists;
-  } catch (error) {
-    log(`bandwidth: ${(error as Error).message}`);
-    return false;
-  }
-}
-
 async function remove(request: Attached): Promise<void> {
   const { host, sandbox } = request;
-  const open = isOpen(request);
+  let open = false;
   let place: Awaited<ReturnType<typeof findPlace>>;
   await everyStep(
     async () => {
+      open = canEnter(request);
       if (open) place = await findPlace(request);
     },
     async () => {

@@ -81,13 +81,15 @@ export const nftablesBackend: Backend = {
     const prefix = attachmentMark(owner);
     await netfilter.update(async (transaction) => {
       const rules = await netfilter.rules(table);
-      transaction
-        .addTable({ ...table, comment: 'Forwarding of CNI attachments' })
-        .addSet({ ...table, set: BRIDGES, keyLength: NAME_LENGTH, keyType: IFNAME_TYPE })
-        .addChain({ ...isolation })
-        .addChain({ ...attachments })
-        .addChain({ ...forward, type: 'filter', hook: 'forward', priority: FILTER, policy: 'accept' });
+      // its rules jump to the other chains, so with them all is there; adding a chain once more is a change to it, whose
+      // old state the kernel destroys after an RCU grace period
       if (!rules.some(({ chain }) => chain === forward.chain)) {
+        transaction
+          .addTable({ ...table, comment: 'Forwarding of CNI attachments' })
+          .addSet({ ...table, set: BRIDGES, keyLength: NAME_LENGTH, keyType: IFNAME_TYPE })
+          .addChain({ ...isolation })
+          .addChain({ ...attachments })
+          .addChain({ ...forward, type: 'filter', hook: 'forward', priority: FILTER, policy: 'accept' });
         for (const chain of [isolation.chain, attachments.chain]) {
           transaction.addRule({ ...forward, expressions: [x.jump(chain)] });
         }

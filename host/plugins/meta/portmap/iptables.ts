@@ -253,6 +253,10 @@ export const iptablesBackend: Backend = {
     }
   },
 
+  async isMissing() {
+    return !iptablesInstalled('ip');
+  },
+
   async trouble() {
     return iptablesInstalled('ip') ? undefined : 'iptables cannot be used: iptables-restore is not installed';
   },

@@ -73,6 +73,8 @@ export interface Backend {
   check(host: Side, published: Published): Promise<void>;
   /** Removes what attachments of the network left that are not valid any more. */
   collect(gc: Pick<GcRequest<unknown>, 'host' | 'name' | 'validAttachments'>): Promise<void>;
+  /** Can there be nothing of it on this host? Throws CniError 999 when that cannot be told at present. */
+  isMissing(host: Side): Promise<boolean>;
   /** Why it cannot be used at present; undefined when it can. */
   trouble(host: Side): Promise<string | undefined>;
 }

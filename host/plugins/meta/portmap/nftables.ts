@@ -21,6 +21,9 @@ import {
   targetOf,
 } from './nftables-rules.js';
 
+/** What a kernel without nftables answers, by how much of netfilter it lacks. */
+const missing: readonly string[] = ['EINVAL', 'EOPNOTSUPP', 'EPROTONOSUPPORT', 'EAFNOSUPPORT'];
+
 /*
  * Tables `ip cni_hostport` and `ip6 cni_hostport`, as the reference has them:
  *
@@ -235,6 +238,16 @@ export const nftablesBackend: Backend = {
         deleteRules(transaction, family, rules, gone);
       }
     });
+  },
+
+  async isMissing({ netfilter }: Side) {
+    try {
+      await netfilter.generation();
+      return false;
+    } catch (error) {
+      if (missing.includes((error as { code?: string }).code ?? '')) return true;
+      throw failed('nftables cannot be used', error);
+    }
   },
 
   async trouble({ netfilter }: Side) {

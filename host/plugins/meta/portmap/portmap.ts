@@ -97,7 +97,7 @@ async function add(request: Request): Promise<Result> {
   return await undoing(log, async (undo) => {
     undo.push(() => backends[name].remove(host, leaving));
     await backends[name].add(host, published, leaving);
-    if ((await other.trouble(host)) === undefined) await other.remove(host, leaving);
+    if (!(await other.isMissing(host))) await other.remove(host, leaving);
     if (snat) await openLoopback(host, targets, log);
     await forgetFlows(host, mappings, log);
     return prevResult;
@@ -145,7 +145,7 @@ async function remove(request: Request): Promise<void> {
   // whichever backend the config names by now; one that is not there has nothing to remove
   await everyStep(
     ...names.map((name) => async () => {
-      if ((await backends[name].trouble(host)) === undefined) await backends[name].remove(host, leaving);
+      if (!(await backends[name].isMissing(host))) await backends[name].remove(host, leaving);
     }),
   );
   await forgetFlows(host, readableMappings(config), log);
@@ -173,7 +173,7 @@ async function check(request: Request): Promise<void> {
 async function gc(request: GcRequest<PortmapConfig>): Promise<void> {
   await everyStep(
     ...names.map((name) => async () => {
-      if ((await backends[name].trouble(request.host)) === undefined) await backends[name].collect(request);
+      if (!(await backends[name].isMissing(request.host))) await backends[name].collect(request);
     }),
   );
 }

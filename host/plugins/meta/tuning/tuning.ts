@@ -9,6 +9,7 @@ import {
 import type { Interface, Result } from '../../../cni/result.js';
 import type { Link } from '../../../network/links.js';
 import { requirePrevResult, wrong } from '../../common/check.js';
+import { canEnter } from '../../common/sandbox.js';
 import { undoing } from '../../common/undo.js';
 import { checkAllowed } from './allow-list.js';
 import { type LinkSettings, type TuningConfig, tuningOf, tuningShape } from './config.js';
@@ -90,16 +91,6 @@ async function add(request: Attached): Promise<Result> {
   });
 }
 
-/** Can the sandbox be entered? */
-function isOpen({ sandbox, log }: Attached): boolean {
-  try {
-    return sandbox.exists;
-  } catch (error) {
-    log(`tuning: ${(error as Error).message}`);
-    return false;
-  }
-}
-
 /** Restores what is saved, as far as it goes: an interface that is to be removed must not be kept by its settings. */
 async function remove(request: Attached): Promise<void> {
   const { config, sandbox, ifname, log } = request;
@@ -110,7 +101,7 @@ async function remove(request: Attached): Promise<void> {
     failures++;
     log(`tuning: restoring ${ifname}: ${error instanceof Error ? error.message : String(error)}`);
   };
-  if (saved !== undefined && isOpen(request) && isOfSandbox(saved, sandbox)) {
+  if (saved !== undefined && canEnter(request) && isOfSandbox(saved, sandbox)) {
     const link = await sandbox.network.links.find(ifname);
     if (link !== undefined && isOfLink(saved, link)) {
       await links.restore(sandbox.network, link.index, saved.link, failed);

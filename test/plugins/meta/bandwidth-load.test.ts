@@ -1,37 +1,6 @@
 import { test } from 'tap';
 import { CniHost, type Json } from '../support/host.js';
-import { attach, configOf, LIMITS, limited, mustRun, nothing } from './support/bandwidth.js';
-
-const THOROUGH = 40;
-
-for (const kind of ['refused', 'killed'] as const) {
-  test(`each message to the kernel ${kind}`, { timeout: 120_000 }, async (t) => {
-    const host = new CniHost(t);
-    const container = host.container();
-    // what is refused half-way is taken back message by message; what a killed ADD leaves hangs on three of them
-    const subnets = kind === 'refused' ? { unshapedSubnets: ['10.0.0.0/8'] } : {};
-    const config = configOf(attach(host, container), { ...LIMITS, ...subnets });
-    let faults = 0;
-    for (let nth = 1; nth < THOROUGH; nth++) {
-      const outcome = host.runWithFault('bandwidth', 'ADD', config, container, { nth, kind });
-      if (outcome.status === 0) break;
-      faults++;
-      if (kind === 'refused') t.match(outcome.json, { code: 999 });
-      else mustRun(t, host, 'ours', 'DEL', config, container);
-      t.same(limited(host), nothing, `nothing is left when message ${nth} is ${kind}`);
-    }
-    t.ok(faults > 8 && faults < THOROUGH - 1, `${faults} faults`);
-    // DEL may fail as well, and then succeeds when it is repeated
-    for (let nth = 1; nth < THOROUGH; nth++) {
-      const outcome = host.runWithFault('bandwidth', 'DEL', config, container, { nth, kind });
-      mustRun(t, host, 'ours', 'DEL', config, container);
-      t.same(limited(host), nothing, `DEL after a DEL whose message ${nth} was ${kind}`);
-      if (outcome.status === 0) return;
-      mustRun(t, host, 'ours', 'ADD', config, container);
-    }
-    t.fail('DEL never succeeded');
-  });
-}
+import { attach, configOf, limited, mustRun, nothing } from './support/bandwidth.js';
 
 test('many containers at once', { timeout: 120_000 }, async (t) => {
   const COUNT = 30;
