@@ -21,8 +21,8 @@ const program = new Command('netloom')
 
 // what a command does is imported when it is called: here are only its name and options
 for (const add of [
-  ...[addDecode, addCni, addInstall, addNs, addTables, addMonitor, addGraph],
-  ...[addDemo, addCompletion],
+  ...[addDecode, addCni, addInstall, addNs, addTables, addGraph],
+  ...[addMonitor, addDemo, addCompletion],
 ])
   add(program);
 

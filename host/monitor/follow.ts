@@ -7,7 +7,7 @@ import type { Monitored } from './space.js';
 export interface FollowOptions {
   /** Selectors; none for every namespace. */
   readonly selectors: readonly string[];
-  /** ms between two looks where nothing tells of a change; 1000 by default, and at least 20 times what a look takes. */
+  /** ms between two looks where nothing tells of a change; 1000 by default, and at least 50 times what a look takes. */
   readonly interval?: number;
   readonly resolve?: ResolveOptions;
   /** Called with all that are there, those already known among them. */
@@ -17,7 +17,9 @@ export interface FollowOptions {
 }
 
 const INTERVAL = 1000;
-const SHARE = 20;
+const SHARE = 50;
+/** The same where something tells of a change. */
+const NUDGED_SHARE = 4;
 /** ms: names are made before what they name is mounted. */
 const SETTLE = 10;
 
@@ -73,7 +75,7 @@ export class Follower {
   /** Something changed: looks soon. */
   nudge(): void {
     if (this.#looking) this.#again = true;
-    else this.#schedule(SETTLE);
+    else this.#schedule(Math.max(SETTLE, this.#took * NUDGED_SHARE));
   }
 
   async #look(): Promise<void> {
@@ -89,7 +91,7 @@ export class Follower {
     }
     this.#took = performance.now() - started;
     this.#looking = false;
-    this.#schedule(this.#again ? SETTLE : undefined);
+    this.#schedule(this.#again ? Math.max(SETTLE, this.#took * NUDGED_SHARE) : undefined);
   }
 
   close(): void {

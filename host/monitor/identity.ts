@@ -40,10 +40,36 @@ function nftablesKey(name: string, h: Values, a: Values): string | undefined {
     case 'obj':
       return text(kind, h.nfgenFamily, a.table, a.name, a.type);
     case undefined:
-      return undefined;
+      return /setelem$/.test(name) ? elementKey(h, a) : undefined;
     default:
       return text(kind, h.nfgenFamily, a.table, a.name);
   }
+}
+
+/** Of a message about one element. */
+function elementKey(h: Values, a: Values): string | undefined {
+  const [element] = (a.elements as { elem?: readonly Values[] } | undefined)?.elem ?? [];
+  if (element === undefined) return undefined;
+  return text(
+    'element',
+    h.nfgenFamily,
+    a.table,
+    a.set,
+    json(element.key),
+    json(element.keyEnd),
+    json(element.flags),
+  );
+}
+
+/** Of a message about one group at one port. */
+function groupKey(h: Values, a: Values): string | undefined {
+  const [entry] =
+    (a.mdb as { entry?: readonly { info?: readonly { header: Values; attributes: Values }[] }[] } | undefined)
+      ?.entry ?? [];
+  const [group] = entry?.info ?? [];
+  if (group === undefined) return undefined;
+  const { ifindex, vid, proto, addr } = group.header;
+  return text(h.ifindex, ifindex, vid, proto, json(addr), group.attributes.source);
 }
 
 function tuple(value: unknown): string {
@@ -92,6 +118,8 @@ export function identityOf(
       return text(h.nfgenFamily, values.id ?? '', values.id === undefined ? tuple(values.tupleOrig) : '');
     case 'nftables':
       return nftablesKey(name, h, values);
+    case 'mdb':
+      return groupKey(h, values);
     default:
       return undefined;
   }
@@ -148,12 +176,15 @@ const passing: Readonly<Partial<Record<ObjectName, readonly string[]>>> = {
     'seqAdjReply',
     'secctx',
   ],
-  nftables: ['use', 'count', 'counters', 'position', 'expressions', 'data'],
+  // with an element's and a group's identity all is said that matters
+  mdb: ['mdb', 'router'],
+  nftables: ['elements', 'use', 'count', 'counters', 'position', 'expressions', 'data'],
 };
 
 /** What a message says, but for times and counts: two that say the same tell of no change. */
 export function contentOf(object: ObjectName, { header, attributes }: DecodedMessage): string {
-  const { change: _, ...rest } = header;
+  // resId is the ruleset's generation, change tells how flags came about
+  const { change: _, resId: __, ...rest } = header;
   const leave = passing[object];
   if (leave === undefined) return text(json(rest), json(attributes));
   const kept = Object.entries(attributes).filter(([key]) => !leave.includes(key));

@@ -2,6 +2,7 @@ import type { DecodedMessage } from '../codec/block.js';
 import { decodeMessages } from '../codec/decode.js';
 import { contentOf, identityOf, linkOfMessage } from './identity.js';
 import { type ObjectName, objectKinds } from './objects.js';
+import { partsOf } from './parts.js';
 
 /** A message and its bytes. */
 export interface Told {
@@ -40,6 +41,7 @@ const DELETED: Readonly<Partial<Record<ObjectName, number>>> = {
 /** Of nftables, by the number of the message that tells of the new one: NFT_MSG_DEL* of NFT_MSG_NEW*. */
 const deletedOf = (object: ObjectName, type: number): number => {
   if (object === 'conntrack') return (type & 0xff00) | 2;
+  // NFT_MSG_NEWRULE and its kin are followed by the get and the del of the same
   if (object === 'nftables') return type + 2;
   return DELETED[object] ?? type;
 };
@@ -80,7 +82,11 @@ export class Mirror {
   }
 
   /** Takes note of a message that was heard. */
-  apply(event: 'new' | 'delete', { object, message, bytes }: Told): void {
+  apply(event: 'new' | 'delete', told: Told): void {
+    for (const part of partsOf(told)) this.#apply(event, part);
+  }
+
+  #apply(event: 'new' | 'delete', { object, message, bytes }: Told): void {
     const identity = identityOf(object, message);
     if (identity === undefined) return;
     const key = `${object}|${identity}`;
@@ -139,7 +145,7 @@ export class Mirror {
    */
   compare(objects: readonly ObjectName[], present: readonly Told[]): Difference[] {
     const found = new Map<string, Told[]>();
-    for (const one of present) {
+    for (const one of present.flatMap(partsOf)) {
       const identity = identityOf(one.object, one.message);
       if (identity === undefined) continue;
       const key = `${one.object}|${identity}`;

@@ -194,6 +194,8 @@ const byMessage: Readonly<Record<string, readonly ['new' | 'delete', ObjectName]
   newnexthop: ['new', 'nexthop'],
   delnexthop: ['delete', 'nexthop'],
   newmdb: ['new', 'mdb'],
+  // what the kernel answers a dump with
+  getmdb: ['new', 'mdb'],
   delmdb: ['delete', 'mdb'],
 };
 

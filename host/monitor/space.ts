@@ -5,12 +5,13 @@ import { listNamed } from '../namespace/names.js';
 import type { Namespace } from '../namespace/namespace.js';
 import { closeNamespace, openNamespace } from '../netlink/native.js';
 import { NetlinkSocket } from '../netlink/socket.js';
-import type { Protocol } from '../schema/definition.js';
+import type { Message, Protocol } from '../schema/definition.js';
 import { link } from '../schema/link/link.js';
+import { nftables } from '../schema/netfilter/nftables.js';
 import { nsid as nsidFamily } from '../schema/nsid.js';
 import { type Device, Devices } from './devices.js';
 import { Mirror, type Told } from './mirror.js';
-import { isForwarding, type ObjectName, objectKinds, tellingOf } from './objects.js';
+import { isForwarding, type ObjectKind, type ObjectName, objectKinds, tellingOf } from './objects.js';
 import type { Place } from './text/names.js';
 
 /** A namespace that can be monitored: what `inventory` and `resolveSelectors` find. */
@@ -18,6 +19,8 @@ export interface Monitored extends Openable {
   /** As selectors have them, best first. */
   readonly names: readonly string[];
 }
+
+const { getlink } = link.messages;
 
 /** What a dump says for a table that the kernel has not, or that is not asked for in this way. */
 const absent: readonly unknown[] = [
@@ -64,7 +67,6 @@ export class Space implements Place {
   }
 
   #ask(index: number): Device | undefined {
-    const { getlink } = link.messages;
     const attributes = this.nsid === undefined ? {} : { targetNetnsid: this.nsid };
     try {
       for (const answer of this.#control.requestSync(getlink, { header: { index }, attributes }))
@@ -149,29 +151,32 @@ function readProtocol(
 ): void {
   const socket = NetlinkSocket.open({ protocol, namespace: namespace?.fd });
   try {
-    for (const object of objects) {
-      for (const { message, header } of objectKinds[object].dumps as readonly {
-        message: (typeof link.messages)['getlink'];
-        header?: object;
-      }[]) {
-        let datagrams: Uint8Array[];
-        try {
-          datagrams = socket.dumpBytesSync(message, { header: header ?? {} });
-        } catch (error) {
-          if (absent.includes((error as { code?: unknown }).code)) continue;
-          throw error;
-        }
-        for (const bytes of datagrams) {
-          for (const one of messagesIn(protocol, bytes)) {
-            const telling = tellingOf(protocol, one.message);
-            if (telling === undefined) continue;
-            told.push({
-              ...one,
-              object: telling.object === 'neighbour' && isForwarding(one.message) ? 'fdb' : telling.object,
-            });
-          }
+    const dump = (message: Message, header: object, attributes: object): void => {
+      let datagrams: Uint8Array[];
+      try {
+        datagrams = socket.dumpBytesSync(message as typeof getlink, { header, attributes });
+      } catch (error) {
+        if (absent.includes((error as { code?: unknown }).code)) return;
+        throw error;
+      }
+      for (const bytes of datagrams) {
+        for (const one of messagesIn(protocol, bytes)) {
+          const telling = tellingOf(protocol, one.message);
+          if (telling === undefined) continue;
+          const { object } = telling;
+          told.push({ ...one, object: object === 'neighbour' && isForwarding(one.message) ? 'fdb' : object });
         }
       }
+    };
+    for (const object of objects) {
+      for (const { message, header = {} } of objectKinds[object].dumps as ObjectKind['dumps'])
+        dump(message, header, {});
+    }
+    // elements are asked for set by set
+    for (const { message } of [...told]) {
+      if (message.name !== 'newset') continue;
+      const { table, name: set } = message.attributes as { table?: string; name?: string };
+      dump(nftables.messages.getsetelem, message.header, { table, set });
     }
   } finally {
     socket.close();

@@ -1,5 +1,11 @@
 import { test } from 'tap';
-import { eventJson, type MonitorEvent, monitor, watchNamespaces } from '../../host/monitor/index.js';
+import {
+  eventJson,
+  eventText,
+  type MonitorEvent,
+  monitor,
+  watchNamespaces,
+} from '../../host/monitor/index.js';
 import { Lab } from '../support/lab.js';
 import { listening, Watcher } from './support/watchers.js';
 
@@ -113,4 +119,70 @@ test('as an iteration, until it is left or aborted', { timeout: 60_000 }, async 
   const next = events.next();
   setTimeout(() => controller.abort(), 50);
   await t.rejects(next, { name: 'AbortError' });
+});
+
+test('of rulesets and forwarding databases too', { timeout: 60_000 }, async (t) => {
+  const lab = new Lab(t, 'monloss');
+  const nft = (text: string): void => {
+    const { status, stderr } = lab.namespace.execSync('nft', ['-f', '-'], { input: text });
+    t.equal(status, 0, stderr);
+  };
+  const each = (count: number, line: (i: number) => string): string =>
+    Array.from({ length: count }, (_, i) => line(i)).join('\n');
+  lab.run('ip', 'link', 'add', 'br0', 'type', 'bridge');
+  lab.run('ip', 'link', 'add', 'v0', 'type', 'veth', 'peer', 'name', 'v1');
+  lab.run('ip', 'link', 'set', 'v1', 'master', 'br0');
+  for (const name of ['v0', 'v1', 'br0']) lab.run('ip', 'link', 'set', name, 'up');
+  nft(
+    'add table inet one\nadd set inet one few { type ipv4_addr; }\nadd element inet one few { 10.0.0.1, 10.0.0.2 }\nadd chain inet one c\nadd rule inet one c counter accept\n',
+  );
+  lab.run('bridge', 'mdb', 'add', 'dev', 'br0', 'port', 'v1', 'grp', '239.1.1.1', 'permanent');
+  const events: MonitorEvent[] = [];
+  let wake: () => void = () => undefined;
+  const watching = await watchNamespaces({
+    selectors: [`netns:${lab.name}`],
+    objects: ['fdb', 'mdb', 'nftables'],
+    follow: false,
+    receiveBuffer: 4096,
+    onEvent: (event) => {
+      events.push(event);
+      wake();
+    },
+    onFailure: (error) => t.fail(error.message),
+  });
+  t.teardown(() => watching.close());
+  const { status } = lab.namespace.execSync('bridge', ['-batch', '-'], {
+    input: each(200, (i) => `fdb add 02:00:00:00:01:${i.toString(16).padStart(2, '0')} dev v1 master static`),
+  });
+  t.equal(status, 0);
+  nft(`${each(200, (i) => `add chain inet one c${i}`)}
+add element inet one few { 10.0.0.3 }
+delete element inet one few { 10.0.0.1 }
+add rule inet one c0 drop
+`);
+  lab.run('bridge', 'mdb', 'del', 'dev', 'br0', 'port', 'v1', 'grp', '239.1.1.1');
+  lab.run('bridge', 'mdb', 'add', 'dev', 'br0', 'port', 'v1', 'grp', '239.1.1.2', 'permanent');
+  const told = (pattern: RegExp): boolean => events.some((event) => pattern.test(eventText(event)));
+  const expected = [
+    /^\[RESYNC\]/,
+    /^\[FDB\]02:00:00:00:01:c7 dev v1 master br0 static/,
+    /^\[NFT\]add chain inet one c199/,
+    /^\[NFT\]add element inet one few \{ 0a000003 \}/,
+    /^\[NFT\]delete element inet one few \{ 0a000001 \}/,
+    /^\[NFT\]add rule inet one c0 .*drop/,
+    /^\[MDB\]Deleted dev br0 port v1 grp 239.1.1.1/,
+    /^\[MDB\]dev br0 port v1 grp 239.1.1.2/,
+  ];
+  const late = setTimeout(() => {
+    for (const one of expected) t.ok(told(one), `${one} is told`);
+  }, 20_000);
+  while (!expected.every(told)) {
+    await new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+  }
+  clearTimeout(late);
+  t.notOk(told(/0a000002/), 'what stayed is not told');
+  t.notOk(told(/add table/));
+  t.notOk(told(/inet one c /), 'nor that counters count');
 });
