@@ -291,7 +291,7 @@ test('graph', async (t) => {
     t.ok(readFileSync(join(directory, file), 'utf8').startsWith(start), file);
   }
   t.match(run('graph', '--format', 'png'), {
-    status: 1,
+    status: 2,
     stderr: /Allowed choices are text, json, dot, svg, html/,
   });
 });
