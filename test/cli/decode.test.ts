@@ -114,7 +114,7 @@ test('what cannot be read is said to be so', async (t) => {
     status: 1,
     stderr: /ends in the middle of packet 1/,
   });
-  t.match(decode(['--protocol', 'pigeon'], message), { status: 1, stderr: /argument 'pigeon' is invalid/ });
+  t.match(decode(['--protocol', 'pigeon'], message), { status: 2, stderr: /argument 'pigeon' is invalid/ });
   t.match(decode(['--json'], message.subarray(0, 40)).stdout, /"truncated":true/);
   t.ok(readFileSync(netloom).length > 0);
 });
