@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type Cidr, networkOf, parseCidr, plus } from '../../cni/address.js';
 import type { Network } from '../../network/network.js';
+import { MAIN_TABLE } from '../../plugins/common/tables.js';
 import { badRequest } from '../errors.js';
 
 /** A stock of pools: a network, and the length of the prefixes that it is cut into. */
@@ -59,8 +60,10 @@ export function* poolCandidates(v6: boolean, own: readonly Stock[]): Generator<C
 
 /** The networks that the host has routes to, default routes left out: a pool must not hide them. */
 export async function routedNetworks({ routes }: Network, v6: boolean): Promise<Cidr[]> {
-  const all = await routes.list({ family: v6 ? 'inet6' : 'inet', table: 254 });
+  // a filter by table would be refused where nothing has been routed yet
+  const all = await routes.list({ family: v6 ? 'inet6' : 'inet' });
   return all
+    .filter(({ table }) => table === MAIN_TABLE)
     .map(({ dst }) => parseCidr(dst.includes('/') ? dst : `${dst}/${v6 ? 128 : 32}`))
     .filter((cidr) => cidr !== undefined)
     .filter(({ length }) => length > 0);

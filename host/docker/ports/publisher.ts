@@ -3,7 +3,7 @@ import { forgetFlows } from '../../plugins/meta/portmap/flows.js';
 import { conflict } from '../errors.js';
 import type { Firewall } from '../firewall/firewall.js';
 import { type BridgeRecord, type Family, familyOf, type Published } from '../firewall/rules.js';
-import type { EndpointRecord } from '../networks/record.js';
+import { type EndpointRecord, linkNames } from '../networks/record.js';
 import { type Binding, bindingKey } from './binding.js';
 import { hold, type Listener } from './listeners.js';
 
@@ -70,6 +70,9 @@ export class Publisher {
       if (published.some(({ HostIP }) => familyOf(HostIP) === 'ip'))
         // the host's own packets to 127.0.0.1 go out over the bridge
         this.#host.namespace.sysctl.ensure(`net/ipv4/conf/${network.settings.bridge}/route_localnet`, 1);
+      // where bridged frames are filtered, a container's way to its own published port turns round in the bridge
+      if (published.length > 0)
+        await this.#host.network.links.changePort(linkNames(endpoint).host, { mode: 1 });
       await this.#firewall.setPorts(endpoint.id, Publisher.rulesOf(network, { ...endpoint, published }));
       this.#held.set(endpoint.id, listeners);
       await this.#forget(published);
