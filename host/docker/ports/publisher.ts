@@ -123,13 +123,12 @@ export class Publisher {
   ): Promise<Binding[]> {
     const { HostPort, HostPortEnd, Proto } = binding;
     const addresses = hostAddresses(network, binding);
-    const translated = addresses.filter((address) => {
-      const { modes } = network.settings;
-      return modes[familyOf(address)] !== 'routed';
-    });
-    if (translated.length === 0) {
-      return addresses.map((HostIP) => ({ ...binding, HostIP, HostPort: 0, HostPortEnd: 0 }));
-    }
+    const isRouted = (address: string): boolean => network.settings.modes[familyOf(address)] === 'routed';
+    const routed = addresses
+      .filter(isRouted)
+      .map((HostIP) => ({ ...binding, HostIP, HostPort: 0, HostPortEnd: 0 }));
+    const translated = addresses.filter((address) => !isRouted(address));
+    if (translated.length === 0) return routed;
     const last = Math.max(HostPort, HostPortEnd);
     let failure: unknown;
     for (let attempt = 0; attempt < (HostPort === 0 ? ATTEMPTS : last - HostPort + 1); attempt++) {
@@ -141,7 +140,13 @@ export class Publisher {
         for (const address of translated)
           port = await this.#take(network, endpoint, address, port, binding, mine);
         listeners.push(...mine);
-        return translated.map((HostIP) => ({ ...binding, HostIP, HostPort: port, HostPortEnd: port }));
+        const placed = translated.map((HostIP) => ({
+          ...binding,
+          HostIP,
+          HostPort: port,
+          HostPortEnd: port,
+        }));
+        return [...routed, ...placed];
       } catch (error) {
         for (const listener of mine) listener.close();
         failure = error;
