@@ -4,6 +4,7 @@ import { addCni } from './commands/cni.js';
 import { addCompletion } from './commands/completion.js';
 import { addDecode } from './commands/decode.js';
 import { addDemo } from './commands/demo.js';
+import { addDocker } from './commands/docker.js';
 import { addGraph } from './commands/graph.js';
 import { addInstall } from './commands/install.js';
 import { addMonitor } from './commands/monitor.js';
@@ -22,7 +23,7 @@ const program = new Command('netloom')
 // what a command does is imported when it is called: here are only its name and options
 for (const add of [
   ...[addDecode, addCni, addInstall, addNs, addTables, addGraph],
-  ...[addMonitor, addDemo, addCompletion],
+  ...[addMonitor, addDocker, addDemo, addCompletion],
 ])
   add(program);
 

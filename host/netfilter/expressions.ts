@@ -11,7 +11,7 @@ const REGISTER = 1;
 const VERDICT = 0;
 
 /** Bytes of a name of a link, padded with NULs as the kernel compares them; `*` at the end stands for the rest. */
-function linkName(name: string): Uint8Array {
+export function linkName(name: string): Uint8Array {
   const wildcard = name.endsWith('*');
   const text = wildcard ? name.slice(0, -1) : name;
   const out = new Uint8Array(wildcard ? text.length : 16);
@@ -156,6 +156,15 @@ export function connectionState(...wanted: (keyof typeof states)[]): Expression[
 export const counter = (): Expression => ({ name: 'counter', data: { bytes: 0, packets: 0 } });
 /** Source address translation to the address of the outgoing link. */
 export const masquerade = (): Expression => ({ name: 'masq', data: {} });
+
+/** Source address translation to an address of choice, in tables of its own family or of family inet. */
+export function sourceTranslation(address: string): Expression[] {
+  const { family, address: bytes } = parsePrefix(address, 'address');
+  return [
+    { name: 'immediate', data: { dreg: REGISTER, data: { value: bytes } } },
+    { name: 'nat', data: { type: 'snat', family, regAddrMin: REGISTER } },
+  ];
+}
 
 /** Where the port of a translation is kept, while REGISTER has its address. */
 const PORT_REGISTER = 2;

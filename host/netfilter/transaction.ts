@@ -66,6 +66,8 @@ export interface SetInput extends SetReference {
   readonly data?: { readonly length: number; readonly type?: number } | 'verdict';
   /** ms that elements live. */
   readonly timeout?: number;
+  /** Keys are in the host's byte order, as names of links are: for nft(8) to list them. */
+  readonly hostOrder?: boolean;
   readonly attributes?: SetAttributes;
 }
 
@@ -266,7 +268,7 @@ export class Transaction {
 
   /** Adds a set or map unless it is there. */
   addSet(input: SetInput): this {
-    const { table, set, keyLength, keyType, flags, data, timeout, attributes } = input;
+    const { table, set, keyLength, keyType, flags, data, timeout, hostOrder = false, attributes } = input;
     const VERDICT = 0xffff_ff00;
     const map =
       data === undefined
@@ -292,6 +294,7 @@ export class Transaction {
         ...map,
         id: this.operations.length + 1,
         ...(timeout === undefined ? {} : { timeout }),
+        ...(hostOrder ? { userdata: HOST_ORDER } : {}),
         ...attributes,
       },
       `add set ${input.family} ${table} ${set}`,
@@ -303,17 +306,14 @@ export class Transaction {
    */
   addAnonymousSet(
     input: TableReference &
-      Pick<SetInput, 'keyLength' | 'keyType' | 'data'> & {
-        readonly interval?: boolean;
-        readonly hostOrder?: boolean;
-      },
+      Pick<SetInput, 'keyLength' | 'keyType' | 'data' | 'hostOrder'> & { readonly interval?: boolean },
     elements: readonly ElementInput[],
   ): SetOfRule {
-    const { interval = false, hostOrder = false, ...rest } = input;
+    const { interval = false, ...rest } = input;
     const id = this.operations.length + 1;
     const flags = ['anonymous', 'constant', ...(interval ? (['interval'] as const) : [])] as const;
     const reference = { ...rest, set: '__set%d' };
-    this.addSet({ ...reference, flags, ...(hostOrder ? { attributes: { userdata: HOST_ORDER } } : {}) });
+    this.addSet({ ...reference, flags });
     for (let at = 0; at < elements.length; at += ELEMENTS_AT_A_TIME) {
       this.#elements(
         messages.newsetelem,

@@ -25,7 +25,8 @@ export interface Range {
   readonly subnet: Cidr;
   readonly start: Address;
   readonly end: Address;
-  readonly gateway: Address;
+  /** Never given out, where it is known beforehand. */
+  readonly gateway: Address | undefined;
 }
 
 /** An attachment gets one address of each set. */
@@ -138,7 +139,7 @@ export function* candidates(
     }
     for (let value = from; value <= to; value++) {
       const address = { bits: range.start.bits, value };
-      if (!isEqual(address, range.gateway)) yield { address, range };
+      if (range.gateway === undefined || !isEqual(address, range.gateway)) yield { address, range };
     }
   }
 }
