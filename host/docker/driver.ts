@@ -85,11 +85,11 @@ export async function startDriver(options: DriverOptions): Promise<RunningDriver
         server.closeIdleConnections();
         await ended;
         state.publisher.close();
-        close();
+        close(false);
       },
     };
   } catch (error) {
-    close();
+    close(false);
     throw error;
   }
 }
