@@ -40,6 +40,8 @@ export interface InvokeOptions {
   readonly execution?: Execution | undefined;
   /** Where ADDs are noted, for GC. Default: `/run/netloom`. */
   readonly runDirectory?: string | undefined;
+  /** What is to be found, should this process be killed, in the note of the ADD or DEL that ran: see `RecentAdds`. */
+  readonly intent?: string | undefined;
   /** The host's side of many calls, which stays open; opened and closed with the call by default. */
   readonly host?: Side | undefined;
   /** An open descriptor of what CNI_NETNS names, for callers that see other mounts. Stays the caller's. */
@@ -181,7 +183,7 @@ async function perform(
     };
     const output = told.delegated
       ? await operate(plugin, command, request)
-      : await noting(adds, command, environment, () => operate(plugin, command, request));
+      : await noting(adds, command, environment, options.intent, () => operate(plugin, command, request));
     succeeded = true;
     if (own) throw ownNamespace();
     return output;
@@ -190,25 +192,28 @@ async function perform(
   }
 }
 
-/** Runs an operation; notes of an ADD that it runs, and when it has ended. */
+/** Runs an operation; notes of an ADD, and of a DEL with an intent, that it runs, and when it has ended. */
 async function noting<T>(
   adds: RecentAdds,
   command: Command,
   { containerId: containerID, ifname }: Environment,
+  intent: string | undefined,
   work: () => Promise<T>,
 ): Promise<T> {
-  if (command !== 'ADD') {
+  if (command !== 'ADD' && (command !== 'DEL' || intent === undefined)) {
     const output = await work();
     if (command === 'DEL') adds.forget({ containerID, ifname });
     return output;
   }
-  const note = adds.begin({ containerID, ifname });
+  const note = adds.begin({ containerID, ifname }, intent);
   try {
     const output = await work();
-    note.end();
+    if (command === 'ADD') note.end();
+    else note.withdraw();
     return output;
   } catch (error) {
-    note.withdraw();
+    if (command === 'ADD') note.withdraw();
+    else note.end();
     throw error;
   }
 }

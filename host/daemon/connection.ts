@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { guarded, openReceiver, peerCredentials, type Receiver } from '../netlink/native.js';
-import { HEAD, LARGEST_CALL, openingOf } from './protocol.js';
+import { HEAD, openingOf } from './protocol.js';
 
 /** What a connection turned out to be. */
 export type Received =

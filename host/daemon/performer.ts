@@ -2,12 +2,13 @@ import { closeSync, fstatSync, readlinkSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { CniError, errorCodes } from '../cni/errors.js';
 import { splitPath } from '../cni/execution.js';
-import { type InvokeOutcome, invoke } from '../cni/invoke.js';
+import { type InvokeOptions, type InvokeOutcome, invoke } from '../cni/invoke.js';
 import type { PluginLookup, Side } from '../cni/plugin.js';
 import { toJson } from '../cni/result.js';
 import { openHost } from '../cni/sides.js';
 import { currentVersion } from '../cni/version.js';
 import { type Call, DEEPEST_CONFIG, depthOf } from './protocol.js';
+import { intentOf, type Unfinished, unfinishedCalls } from './recovery.js';
 
 /** Commands that change something: these wait for their turn. */
 const writers: readonly string[] = ['ADD', 'DEL', 'GC'];
@@ -74,11 +75,17 @@ export class Performer {
       log: (message) => told.push(`${message}\n`),
       namespaceDescriptor: descriptor,
       calledAt,
+      intent: intentOf(call),
     });
     return { status, stdout: text, stderr: told.join('') };
   }
 
-  /** Takes back an ADD of which nobody was told. */
+  /** What earlier processes were killed in, in this network namespace. */
+  unfinished(): Unfinished[] {
+    return unfinishedCalls(this.#namespace, this.#options.runDirectory);
+  }
+
+  /** Takes back an ADD of which nobody was told, or finishes a DEL. */
   async undo(call: Call, descriptor: number | undefined): Promise<InvokeOutcome> {
     const environment = { ...call.environment, command: 'DEL' };
     return await this.#invoke(
@@ -89,7 +96,7 @@ export class Performer {
 
   async #invoke(
     { plugin: type, environment, config, directory }: Call,
-    options: { log: (message: string) => void; namespaceDescriptor: number | undefined; calledAt?: number },
+    options: Pick<InvokeOptions, 'log' | 'namespaceDescriptor' | 'calledAt' | 'intent'>,
   ): Promise<InvokeOutcome> {
     const { bundled, runDirectory } = this.#options;
     const plugin = await bundled(type);

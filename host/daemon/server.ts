@@ -10,6 +10,7 @@ import { type CallOutcome, Metrics } from './metrics.js';
 import { Performer, release } from './performer.js';
 import { type Call, formatAnswer, parseCall, refusal } from './protocol.js';
 import { WorkQueue } from './queue.js';
+import { recover } from './recovery.js';
 
 export const defaultSocketPath = '/run/netloom/daemon.sock';
 
@@ -75,10 +76,26 @@ class ResidentDaemon implements Daemon {
 
   async start(): Promise<void> {
     const { socketPath, descriptor } = this.#options;
+    await this.#recover();
     await listenAt(this.#server, socketPath, descriptor);
     this.#server.on('error', (error) => this.#log.error({ err: error }, 'the socket failed'));
     this.#log.info({ socket: socketPath, activated: descriptor !== undefined, pid }, 'listening');
     this.#rest();
+  }
+
+  /** Before anybody is served: their calls may be about the same containers. */
+  async #recover(): Promise<void> {
+    const undo = async (call: Call): Promise<string | undefined> => {
+      if ((await this.#options.bundled(call.plugin)) === undefined) return 'no such plugin';
+      return await this.#queue.run(
+        Performer.keysOf(call, undefined),
+        async () => (await this.#performer.undo(call, undefined)).error?.msg,
+      );
+    };
+    await recover(this.#performer.unfinished(), undo, {
+      log: this.#log,
+      recovered: (how) => this.#metrics.recovered(how),
+    });
   }
 
   /** Nothing to do: after a while the daemon ends, if it may. */

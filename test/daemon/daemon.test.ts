@@ -30,7 +30,8 @@ t.test('the openfaas network, served by the daemon', async (t) => {
   t.equal(await host.metric('netloom_call_seconds_count{plugin="firewall",command="ADD"}'), 2);
   t.equal(leases(host).length, 2);
   const [first, second] = containers as [(typeof containers)[0], (typeof containers)[0]];
-  const other = (results[1]?.ips as { address: string }[])[0]?.address.split('/')[0] ?? '';
+  const [, { ips }] = results as [Json, { ips: [{ address: string }] }];
+  const other = ips[0].address.split('/')[0] as string;
   first.lab.run('ping', '-c', '1', '-W', '2', other);
   first.lab.run('ping', '-c', '1', '-W', '2', '10.62.0.1');
 
