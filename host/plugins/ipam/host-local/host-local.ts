@@ -5,8 +5,9 @@ import { type Address, formatAddress, formatCidr, isEqual, parseAddress } from '
 import { isYounger } from '../../common/garbage.js';
 import { readResolvConf } from '../../common/resolv-conf.js';
 import { allocationOf, dataDirOf, type HostLocalConfig, hostLocalShape } from './config.js';
+import type { Lease } from './lease-index.js';
 import { candidates, formatSet, includes, type Range, type RangeSet } from './range.js';
-import { type Lease, type Owner, ownedBy, Store } from './store.js';
+import { type Owner, Store } from './store.js';
 
 function unavailable(msg: string): CniError {
   return new CniError(errorCodes.internal, msg);
@@ -25,17 +26,15 @@ class Allocator {
   readonly #store: Store;
   readonly #owner: Owner;
   readonly #requested: Address[];
-  /** What is leased before; the lock keeps it so. */
+  /** What the owner has leased before; the lock keeps it so. */
   readonly #before: readonly Lease[];
-  readonly #taken: Set<string>;
   readonly #made: Lease[] = [];
 
   constructor(store: Store, owner: Owner, requested: readonly Address[]) {
     this.#store = store;
     this.#owner = owner;
     this.#requested = [...requested];
-    this.#before = store.leases();
-    this.#taken = new Set(this.#before.filter(({ content }) => content !== '').map(({ name }) => name));
+    this.#before = store.leasesOf(owner);
   }
 
   allocate(sets: readonly RangeSet[]): IpConfig[] {
@@ -68,8 +67,7 @@ class Allocator {
 
   #reserve(address: Address): boolean {
     const name = formatAddress(address);
-    if (this.#taken.has(name) || !this.#store.reserve(address, this.#owner)) return false;
-    this.#taken.add(name);
+    if (this.#store.index.isTaken(name) || !this.#store.reserve(address, this.#owner)) return false;
     this.#made.push({ name, content: '', time: 0 });
     return true;
   }
@@ -86,7 +84,7 @@ class Allocator {
   }
 
   #next(set: RangeSet, index: number): { address: Address; range: Range } {
-    for (const { name } of ownedBy(this.#owner, this.#before)) {
+    for (const { name } of this.#before) {
       const address = parseAddress(name);
       if (address !== undefined && covers(set, address) !== undefined) {
         const { containerId } = this.#owner;
