@@ -75,8 +75,12 @@ class LazySide implements Side {
   #network: Network | undefined;
   #netfilter: Netfilter | undefined;
 
-  constructor(open: () => Namespace, { namespace, network, netfilter }: Parts = {}) {
+  readonly #lasting: boolean;
+
+  /** `lasting`: for many calls. */
+  constructor(open: () => Namespace, { namespace, network, netfilter }: Parts = {}, lasting = false) {
     this.#open = open;
+    this.#lasting = lasting;
     this.#namespace = namespace;
     this.#network = network;
     this.#netfilter = netfilter;
@@ -96,7 +100,11 @@ class LazySide implements Side {
     return this.#network;
   }
   get netfilter(): Netfilter {
-    this.#netfilter ??= Netfilter.openSync({ namespace: this.namespace, prompt: true });
+    this.#netfilter ??= Netfilter.openSync({
+      namespace: this.namespace,
+      prompt: true,
+      remember: this.#lasting,
+    });
     return this.#netfilter;
   }
 
@@ -136,7 +144,7 @@ class NetnsSandbox extends LazySide implements Sandbox {
 
 /** The host's side for many calls: sockets stay open until `close`. */
 export function openHost(): Side & { close(): void } {
-  return new LazySide(() => Namespace.current());
+  return new LazySide(() => Namespace.current(), {}, true);
 }
 
 /** What of a call's sides is there before it. */
