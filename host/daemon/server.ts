@@ -36,7 +36,7 @@ export interface Daemon {
   drain(): Promise<void>;
 }
 
-const CONCURRENCY = 8;
+const CONCURRENCY = 32;
 /** Connections that may be open at a time. */
 const CONNECTIONS = 4096;
 /** ms in which a client must have said what it wants. */

@@ -16,7 +16,7 @@ export function addDaemon(program: Command): void {
     .command('daemon')
     .description('serve the CNI executables that netloom install wrote; runs until SIGTERM')
     .option('--socket <path>', 'where to listen, unless systemd passes a socket', defaultSocketPath)
-    .option('--concurrency <count>', 'how many calls may change the network at a time', positive, 8)
+    .option('--concurrency <count>', 'how many calls may change the network at a time', positive, 32)
     .option('--idle-exit <seconds>', 'end after so long without a call (with socket activation)', positive)
     .addOption(
       new Option('--log-level <level>', 'what is logged, as lines of JSON on stderr')
