@@ -26,6 +26,8 @@ export interface DaemonOptions {
   readonly idleExit?: number | undefined;
   /** Where ADDs are noted: `/run/netloom`. */
   readonly runDirectory?: string | undefined;
+  /** ms in which a client must have said what it wants; 10,000 by default. */
+  readonly patience?: number | undefined;
 }
 
 /** The resident server behind the CNI executables. */
@@ -39,7 +41,7 @@ export interface Daemon {
 const CONCURRENCY = 32;
 /** Connections that may be open at a time. */
 const CONNECTIONS = 4096;
-/** ms in which a client must have said what it wants. */
+/** ms */
 const CALL_PATIENCE = 10_000;
 /** ms for clients that were about to connect when the socket went. */
 const LAST_CALLS = 50;
@@ -140,7 +142,7 @@ class ResidentDaemon implements Daemon {
     }
     const arrived = performance.now();
     const calledAt = Date.now();
-    const received = await connection.receive(CALL_PATIENCE);
+    const received = await connection.receive(this.#options.patience ?? CALL_PATIENCE);
     switch (received.kind) {
       case 'http':
         await this.#tell(connection, received.line);
