@@ -32,14 +32,14 @@ export function addDaemon(program: Command): void {
   daemon
     .command('status')
     .description('tell what a daemon does; exit status 1 when none answers')
+    .option('--socket <path>', 'where it listens')
     .option('--json', 'as JSON')
     .option('--metrics', "the daemon's metrics, as Prometheus reads them")
-    .action((options: { json?: boolean; metrics?: boolean }) =>
+    .action(({ socket, ...options }: { socket?: string; json?: boolean; metrics?: boolean }) =>
       guarded(async () => {
         const { daemonStatus } = await import('../daemon.js');
-        process.stdout.write(
-          await daemonStatus({ ...options, socket: daemon.opts<{ socket: string }>().socket }),
-        );
+        const given = socket ?? daemon.opts<{ socket: string }>().socket;
+        process.stdout.write(await daemonStatus({ ...options, socket: given }));
       }),
     );
 }
