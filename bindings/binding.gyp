@@ -2,7 +2,7 @@
   "targets": [
     {
       "target_name": "netloom",
-      "sources": ["src/addon.cc", "src/exchange.cc", "src/socket.cc", "src/watch.cc", "src/packet.cc", "src/namespace.cc", "src/file.cc", "src/tap.cc", "src/execute.cc"],
+      "sources": ["src/addon.cc", "src/exchange.cc", "src/socket.cc", "src/watch.cc", "src/packet.cc", "src/namespace.cc", "src/file.cc", "src/tap.cc", "src/execute.cc", "src/receiver.cc"],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": [
         "NAPI_VERSION=8",

@@ -65,11 +65,11 @@ function cni() {
   const plugins = [
     ...['bridge', 'loopback', 'macvlan', 'ptp'].map((name) => `main/${name}`),
     ...['host-local', 'static'].map((name) => `ipam/${name}`),
-    ...['firewall', 'sbr'].map((name) => `meta/${name}`),
+    ...['bandwidth', 'firewall', 'portmap', 'sbr', 'tuning'].map((name) => `meta/${name}`),
   ];
   const version = `-X ${module}/pkg/utils/buildversion.BuildVersion=${REFERENCE}`;
   const make = () =>
-    existsSync(join(directory, 'sbr'))
+    existsSync(join(directory, 'portmap'))
       ? undefined
       : attempt(
           'go',

@@ -17,6 +17,7 @@ import { Failure, installed, newest, oldest, root, run, say, script } from './li
 const wasm = 'assembly/build/netloom.wasm';
 const generated = 'host/codec/generated/wasm.ts';
 const addon = `prebuilds/${platform}-${arch}/netloom.node`;
+const client = `prebuilds/${platform}-${arch}/netloom-client`;
 const bundle = 'dist/plugins/plugin.js';
 const compiled = 'dist/.compiled';
 
@@ -81,7 +82,10 @@ function nativeAddon() {
     say('The native addon is for Linux only; the codec works without it.');
     return;
   }
-  if (oldest(addon) >= newest(join(root, 'bindings'))) return;
+  if (
+    oldest(addon) >= Math.max(...['src', 'binding.gyp'].map((path) => newest(join(root, 'bindings', path))))
+  )
+    return;
   const missing = ['g++', 'make', 'python3'].filter((program) => !installed(program));
   if (missing.length > 0) {
     throw new Failure(
@@ -99,6 +103,21 @@ function nativeAddon() {
   renameSync(join(root, `${addon}.${pid}`), join(root, addon));
 }
 
+/** The native CNI client: no C library, so that it starts in a moment and runs on any. */
+function nativeClient() {
+  if (platform !== 'linux' || !['x64', 'arm64'].includes(arch)) return;
+  if (oldest(client) >= newest(join(root, 'bindings/client'))) return;
+  say('Compiling the CNI client …');
+  const draft = join(root, `${client}.${pid}`);
+  mkdirSync(dirname(draft), { recursive: true });
+  run('gcc', [
+    ...['-Os', '-Wall', '-Wextra', '-ffreestanding', '-nostdlib', '-static', '-fno-stack-protector'],
+    ...['-fno-asynchronous-unwind-tables', '-fno-tree-loop-distribute-patterns'],
+    ...['-Wl,--build-id=none,-z,noseparate-code,-s', '-o', draft, 'bindings/client/client.c'],
+  ]);
+  renameSync(draft, join(root, client));
+}
+
 async function pluginBundle() {
   const inputs = ['dist/host', 'scripts/lib/bundle.mjs'].map((path) =>
     newest(join(root, path), (file) => /\.m?js$/.test(file)),
@@ -113,5 +132,6 @@ await script(async () => {
   webAssembly();
   typeScript();
   nativeAddon();
+  nativeClient();
   await pluginBundle();
 });

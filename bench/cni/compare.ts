@@ -11,6 +11,7 @@ import { root } from '../peers.js';
 import type { Table } from '../table.js';
 import { type CniCase, cniCases, type Json } from './cases.js';
 import { cycle, type Operate } from './cycle.js';
+import { compareDaemon } from './daemon.js';
 import { BenchHost } from './host.js';
 
 /** Attachments of a process each, and in one process, that a turn makes. */
@@ -177,6 +178,7 @@ export async function comparePlugins(
   try {
     const theirs = references(peers);
     installPlugins({ directory });
+    await compareDaemon(theirs[0], table, turns, wanted);
     for (const one of cniCases) {
       const titles = {
         add: `one-shot ADD: ${one.title}`,

@@ -107,6 +107,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   shim::InitPacket(env, exports);
   shim::InitTap(env, exports);
   shim::InitExecute(env, exports);
+  shim::InitReceiver(env, exports);
   return exports;
 }
 

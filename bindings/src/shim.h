@@ -112,5 +112,6 @@ void InitFile(Napi::Env env, Napi::Object exports);
 void InitPacket(Napi::Env env, Napi::Object exports);
 void InitTap(Napi::Env env, Napi::Object exports);
 void InitExecute(Napi::Env env, Napi::Object exports);
+void InitReceiver(Napi::Env env, Napi::Object exports);
 
 }  // namespace shim

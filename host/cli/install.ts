@@ -1,7 +1,19 @@
-import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { isAbsolute, join } from 'node:path';
-import { execPath, pid } from 'node:process';
+import { arch, execPath, pid, platform } from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { defaultSocketPath } from '../daemon/server.js';
 import { NetloomError } from '../netlink/errors.js';
 import { pluginTypes } from '../plugins/index.js';
 
@@ -41,6 +53,9 @@ exec /usr/bin/env -i PATH="\${PATH:-/usr/sbin:/usr/bin:/sbin:/bin}" ${variables}
 `;
 }
 
+/** How plugins are executed: by the native client, which asks the daemon first, or by a script that starts Node. */
+export type InstallMode = 'client' | 'node';
+
 export interface InstallOptions {
   /** Where the runtime looks for plugins, as /opt/cni/bin. Made if it is not there. */
   readonly directory: string;
@@ -48,14 +63,55 @@ export interface InstallOptions {
   readonly types?: readonly string[] | undefined;
   /** Absolute path of the Node.js that runs them; that of this process by default. */
   readonly node?: string | undefined;
+  /** `node` by default. */
+  readonly mode?: InstallMode | undefined;
+  /** Of mode `client`: where the daemon listens; /run/netloom/daemon.sock by default. */
+  readonly socketPath?: string | undefined;
 }
 
-function refuse(types: readonly string[], node: string, program: string): void {
-  if (!existsSync(program)) {
-    throw new NetloomError(
-      'ERR_NOT_BUILT',
-      `${program} is not there: run npm run build in the project's directory`,
-    );
+const program = fileURLToPath(new URL('../../plugins/plugin.js', import.meta.url));
+const clientFile = fileURLToPath(
+  new URL(`../../../prebuilds/${platform}-${arch}/netloom-client`, import.meta.url),
+);
+
+/** Is there a native client for this machine? */
+export function hasClient(): boolean {
+  return existsSync(clientFile);
+}
+
+/** What marks the client's settings: struct settings in bindings/client/client.c. */
+const mark = 'netloom-settings';
+const fields = [
+  ['socket', 108],
+  ['node', 1024],
+  ['program', 1024],
+] as const;
+
+/** The native client with its settings filled in. */
+function configuredClient(settings: Readonly<Record<'socket' | 'node' | 'program', string>>): Buffer {
+  const image = readFileSync(clientFile);
+  let at = image.indexOf(mark);
+  if (at < 0 || image.indexOf(mark, at + 1) >= 0)
+    throw new NetloomError('ERR_NOT_BUILT', `${clientFile} is no client`);
+  at += mark.length;
+  for (const [name, size] of fields) {
+    const value = Buffer.from(settings[name]);
+    if (value.length >= size)
+      throw new NetloomError('ERR_LONG_PATH', `${name}: '${settings[name]}' has more than ${size - 1} bytes`);
+    value.copy(image, at);
+    at += size;
+  }
+  return image;
+}
+
+function refuse(types: readonly string[], node: string, mode: InstallMode): void {
+  for (const file of mode === 'client' ? [program, clientFile] : [program]) {
+    if (!existsSync(file)) {
+      throw new NetloomError(
+        'ERR_NOT_BUILT',
+        `${file} is not there: run npm run build in the project's directory`,
+      );
+    }
   }
   for (const type of types) {
     if (!pluginTypes.includes(type)) {
@@ -73,29 +129,61 @@ function refuse(types: readonly string[], node: string, program: string): void {
 /**
  * Writes an executable for each plugin; returns their paths. Each takes its place whole, when all have been written:
  * what ran before runs on, and a failure to write leaves the directory as it was. Throws NetloomError
- * `ERR_UNKNOWN_PLUGIN`, `ERR_NOT_BUILT`, `ERR_RELATIVE_PATH`; errors of the file system as Node gives them.
+ * `ERR_UNKNOWN_PLUGIN`, `ERR_NOT_BUILT`, `ERR_RELATIVE_PATH`, `ERR_LONG_PATH`; errors of the file system as Node gives
+ * them.
  */
 export function installPlugins({
   directory,
   types = pluginTypes,
   node = execPath,
+  mode = 'node',
+  socketPath: socket = defaultSocketPath,
 }: InstallOptions): string[] {
-  const program = fileURLToPath(new URL('../../plugins/plugin.js', import.meta.url));
-  refuse(types, node, program);
+  refuse(types, node, mode);
+  const client = mode === 'client' ? configuredClient({ socket, node, program }) : undefined;
   mkdirSync(directory, { recursive: true });
   const files = types.map((type) => ({
-    type,
     path: join(directory, type),
     draft: join(directory, `.${type}.${pid}`),
+    content: client ?? wrapper(type, node, program),
   }));
+  placeFiles(files, 0o755);
+  return files.map(({ path }) => path);
+}
+
+/** Writes files beside their places, and puts them there when all have been written. */
+export function placeFiles(
+  files: readonly { readonly path: string; readonly draft: string; readonly content: string | Buffer }[],
+  mode: number,
+): void {
   try {
-    for (const { type, draft } of files) {
-      writeFileSync(draft, wrapper(type, node, program));
-      chmodSync(draft, 0o755);
+    for (const { draft, content } of files) {
+      writeFileSync(draft, content);
+      chmodSync(draft, mode);
     }
     for (const { path, draft } of files) renameSync(draft, path);
   } finally {
     for (const { draft } of files) rmSync(draft, { force: true });
   }
-  return files.map(({ path }) => path);
+}
+
+const LARGEST_EXECUTABLE = 100_000;
+
+/** Is a file what `installPlugins` writes? */
+function isInstalled(path: string): boolean {
+  const status = statSync(path, { throwIfNoEntry: false });
+  if (status === undefined || !status.isFile() || status.size > LARGEST_EXECUTABLE) return false;
+  const content = readFileSync(path);
+  const isScript = content.subarray(0, 200).includes('of Netloom, written by netloom install');
+  return isScript || (content.subarray(1, 4).toString() === 'ELF' && content.includes(mark));
+}
+
+/** Removes the executables that `installPlugins` wrote, and nothing else; returns their paths. */
+export function uninstallPlugins(directory: string): string[] {
+  if (!existsSync(directory)) return [];
+  const paths = readdirSync(directory)
+    .map((name) => join(directory, name))
+    .filter(isInstalled);
+  for (const path of paths) unlinkSync(path);
+  return paths;
 }

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { addCni } from './commands/cni.js';
 import { addCompletion } from './commands/completion.js';
+import { addDaemon } from './commands/daemon.js';
 import { addDecode } from './commands/decode.js';
 import { addDemo } from './commands/demo.js';
 import { addDocker } from './commands/docker.js';
@@ -22,7 +23,7 @@ const program = new Command('netloom')
 
 // what a command does is imported when it is called: here are only its name and options
 for (const add of [
-  ...[addDecode, addCni, addInstall, addNs, addTables, addGraph],
+  ...[addDecode, addCni, addInstall, addDaemon, addNs, addTables, addGraph],
   ...[addMonitor, addDocker, addDemo, addCompletion],
 ])
   add(program);

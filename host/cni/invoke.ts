@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { fstatSync, statSync } from 'node:fs';
 import {
   type Command,
   commands,
@@ -40,6 +40,12 @@ export interface InvokeOptions {
   readonly execution?: Execution | undefined;
   /** Where ADDs are noted, for GC. Default: `/run/netloom`. */
   readonly runDirectory?: string | undefined;
+  /** What is to be found, should this process be killed, in the note of the ADD or DEL that ran: see `RecentAdds`. */
+  readonly intent?: string | undefined;
+  /** The host's side of many calls, which stays open; opened and closed with the call by default. */
+  readonly host?: Side | undefined;
+  /** An open descriptor of what CNI_NETNS names, for callers that see other mounts. Stays the caller's. */
+  readonly namespaceDescriptor?: number | undefined;
 }
 
 /** What a plugin program would print, and its exit status. */
@@ -117,12 +123,19 @@ async function perform(
     return undefined;
   }
 
-  const own = isOwnNamespace(environment);
+  const { namespaceDescriptor: descriptor } = options;
+  const own = isOwnNamespace(environment, descriptor);
   if (own && command === 'ADD') throw ownNamespace();
   const netns = own ? '' : environment.netns;
   // the network API takes longer to load than a plugin without it takes to run
   const sides =
-    plugin.usesNetwork === false ? undefined : (await import('./sides.js')).openSides(netns, options.warm);
+    plugin.usesNetwork === false
+      ? undefined
+      : (await import('./sides.js')).openSides(netns, {
+          warm: options.warm,
+          host: options.host,
+          descriptor,
+        });
   const { host, sandbox } = sides ?? withoutNetwork(plugin.type, netns);
   const delegate: Delegate = async (type, change = {}) => {
     const delegated = { ...environment, netns, ...change.environment };
@@ -170,7 +183,7 @@ async function perform(
     };
     const output = told.delegated
       ? await operate(plugin, command, request)
-      : await noting(adds, command, environment, () => operate(plugin, command, request));
+      : await noting(adds, command, environment, options.intent, () => operate(plugin, command, request));
     succeeded = true;
     if (own) throw ownNamespace();
     return output;
@@ -179,25 +192,28 @@ async function perform(
   }
 }
 
-/** Runs an operation; notes of an ADD that it runs, and when it has ended. */
+/** Runs an operation; notes of an ADD, and of a DEL with an intent, that it runs, and when it has ended. */
 async function noting<T>(
   adds: RecentAdds,
   command: Command,
   { containerId: containerID, ifname }: Environment,
+  intent: string | undefined,
   work: () => Promise<T>,
 ): Promise<T> {
-  if (command !== 'ADD') {
+  if (command !== 'ADD' && (command !== 'DEL' || intent === undefined)) {
     const output = await work();
     if (command === 'DEL') adds.forget({ containerID, ifname });
     return output;
   }
-  const note = adds.begin({ containerID, ifname });
+  const note = adds.begin({ containerID, ifname }, intent);
   try {
     const output = await work();
-    note.end();
+    if (command === 'ADD') note.end();
+    else note.withdraw();
     return output;
   } catch (error) {
-    note.withdraw();
+    if (command === 'ADD') note.withdraw();
+    else note.end();
     throw error;
   }
 }
@@ -311,12 +327,16 @@ function undecodable(what: string, cause?: unknown): CniError {
  * Is CNI_NETNS the namespace that the plugin itself is in? The reference finds out when all is done. Here ADD is refused
  * before anything is; DEL still removes what is left on the host, but touches nothing in there.
  */
-function isOwnNamespace({ command, netns, netnsOverride }: Environment): boolean {
+function isOwnNamespace(
+  { command, netns, netnsOverride }: Environment,
+  descriptor: number | undefined,
+): boolean {
   if ((command !== 'ADD' && command !== 'DEL') || netns === '' || /^(1|true)$/i.test(netnsOverride))
     return false;
   try {
     const own = statSync('/proc/thread-self/ns/net', { bigint: true });
-    const given = statSync(netns, { bigint: true });
+    const given =
+      descriptor === undefined ? statSync(netns, { bigint: true }) : fstatSync(descriptor, { bigint: true });
     return own.ino === given.ino && own.dev === given.dev;
   } catch {
     return false; // a path that can't be opened is the operation's matter

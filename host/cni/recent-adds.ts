@@ -2,11 +2,13 @@ import {
   closeSync,
   constants,
   fstatSync,
+  ftruncateSync,
   futimesSync,
   openSync,
   readdirSync,
   rmSync,
   unlinkSync,
+  writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { flock } from '../netlink/native.js';
@@ -19,11 +21,11 @@ export const defaultRunDirectory = '/run/netloom';
 const LOCK_SHARED = 1;
 const LOCK_EXCLUSIVE_NOW = 2 | 4;
 
-/** The note of one ADD. */
-export interface AddNote {
-  /** The attachment is made. */
+/** The note of one ADD, or of one DEL. */
+export interface Note {
+  /** The attachment is made, or stays. */
   end(): void;
-  /** Nothing has come of it. */
+  /** There is no attachment. */
   withdraw(): void;
 }
 
@@ -34,7 +36,8 @@ function isCode(error: unknown, ...codes: string[]): boolean {
 /**
  * The ADDs of a network that a GC may meet: a file each, named `<container>:<interface>`. Its ADD holds a shared lock
  * (flock(2)) on it as long as it runs, and sets its time in the end. Where no notes can be written, as without
- * privileges, there are none.
+ * privileges, there are none. While an operation with an intent runs, the file has that: a note with an intent and
+ * without a lock is of a process that was killed.
  */
 export class RecentAdds {
   readonly #directory: string;
@@ -47,14 +50,22 @@ export class RecentAdds {
     return join(this.#directory, `${containerID}:${ifname}`);
   }
 
-  /** To be called before an ADD makes anything. */
-  begin(attachment: ValidAttachment): AddNote {
+  /** To be called before an ADD makes anything, or a DEL with an intent removes anything. */
+  begin(attachment: ValidAttachment, intent?: string): Note {
     const path = this.#path(attachment);
     const fd = this.#openLocked(path);
     if (fd === undefined) return { end: () => undefined, withdraw: () => undefined };
+    try {
+      // an earlier intent is void: who is here has heard of its end
+      if (fstatSync(fd).size > 0) ftruncateSync(fd);
+      if (intent !== undefined) writeSync(fd, intent);
+    } catch {
+      // no room: then this cannot be taken back after a crash
+    }
     return {
       end: () => {
         try {
+          if (intent !== undefined) ftruncateSync(fd);
           const now = new Date();
           futimesSync(fd, now, now);
         } finally {
@@ -132,7 +143,7 @@ export class RecentAdds {
 }
 
 function openNote(path: string): number {
-  const flags = constants.O_RDONLY | constants.O_CREAT;
+  const flags = constants.O_RDWR | constants.O_CREAT;
   try {
     return openSync(path, flags, 0o600);
   } catch (error) {

@@ -75,8 +75,12 @@ class LazySide implements Side {
   #network: Network | undefined;
   #netfilter: Netfilter | undefined;
 
-  constructor(open: () => Namespace, { namespace, network, netfilter }: Parts = {}) {
+  readonly #lasting: boolean;
+
+  /** `lasting`: for many calls. */
+  constructor(open: () => Namespace, { namespace, network, netfilter }: Parts = {}, lasting = false) {
     this.#open = open;
+    this.#lasting = lasting;
     this.#namespace = namespace;
     this.#network = network;
     this.#netfilter = netfilter;
@@ -96,7 +100,11 @@ class LazySide implements Side {
     return this.#network;
   }
   get netfilter(): Netfilter {
-    this.#netfilter ??= Netfilter.openSync({ namespace: this.namespace, prompt: true });
+    this.#netfilter ??= Netfilter.openSync({
+      namespace: this.namespace,
+      prompt: true,
+      remember: this.#lasting,
+    });
     return this.#netfilter;
   }
 
@@ -108,10 +116,10 @@ class LazySide implements Side {
 /** The container's namespace. */
 class NetnsSandbox extends LazySide implements Sandbox {
   readonly path: string;
-  constructor(path: string) {
+  constructor(path: string, descriptor: number | undefined) {
     super(() => {
       try {
-        return Namespace.open({ path });
+        return Namespace.open(descriptor === undefined ? { path } : { fd: descriptor });
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
         throw new CniError(errorCodes.internal, `failed to open netns "${path}": ${message}`, '', {
@@ -134,21 +142,36 @@ class NetnsSandbox extends LazySide implements Sandbox {
   }
 }
 
+/** The host's side for many calls: sockets stay open until `close`. */
+export function openHost(): Side & { close(): void } {
+  return new LazySide(() => Namespace.current(), {}, true);
+}
+
+/** What of a call's sides is there before it. */
+export interface KnownSides {
+  /** Where the host's sockets are taken from, and given back to. */
+  readonly warm?: WarmSockets | undefined;
+  /** The host's side, which stays open. */
+  readonly host?: Side | undefined;
+  /** An open descriptor of what CNI_NETNS names. */
+  readonly descriptor?: number | undefined;
+}
+
 /** Both sides of a call, to be closed when it is done. */
 export function openSides(
   netns: string,
-  warm?: WarmSockets,
+  { warm, host: known, descriptor }: KnownSides = {},
 ): { host: Side; sandbox: Sandbox; close(succeeded: boolean): void } {
   const home = warm === undefined ? '' : homeNamespace();
   // the namespace that the plugin works from
-  const host = new LazySide(() => Namespace.current(), warm?.take(home));
-  const sandbox = new NetnsSandbox(netns);
+  const own = known === undefined ? new LazySide(() => Namespace.current(), warm?.take(home)) : undefined;
+  const sandbox = new NetnsSandbox(netns, netns === '' ? undefined : descriptor);
   return {
-    host,
+    host: known ?? (own as LazySide),
     sandbox,
     close: (succeeded) => {
-      if (warm !== undefined && succeeded) warm.give(home, host.parts);
-      else host.close();
+      if (own !== undefined && warm !== undefined && succeeded) warm.give(home, own.parts);
+      else own?.close();
       sandbox.close();
     },
   };

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { DecodedMessage } from '../codec/block.js';
 import { messageFlags } from '../codec/constants.js';
 import { registry } from '../codec/registry.js';
 import { Namespace } from '../namespace/namespace.js';
@@ -12,6 +13,7 @@ import { conntrack } from '../schema/netfilter/conntrack.js';
 import { nftables } from '../schema/netfilter/nftables.js';
 import { Connections } from './connections.js';
 import { TransactionError } from './errors.js';
+import { RuleMemory } from './rule-memory.js';
 import {
   type ChainReference,
   commentOf,
@@ -79,6 +81,26 @@ export interface NetfilterOptions {
   readonly timeout?: number | undefined;
   /** As of NetlinkSocket: the calling thread does what needs no waiting. */
   readonly prompt?: boolean | undefined;
+  /**
+   * Keeps the rules that were read, and follows its own changes, until somebody else changes the ruleset: for a process
+   * that adds and removes rules over and over.
+   */
+  readonly remember?: boolean | undefined;
+}
+
+function itemOf({ header, attributes }: DecodedMessage): object {
+  return { family: familyNames.get(header.nfgenFamily as string | number) ?? 'inet', ...attributes };
+}
+
+/** A rule, and the texts in its user data. */
+function withTexts(rule: Omit<Rule, 'comment' | 'tag'>): Rule {
+  const comment = commentOf(rule.userdata);
+  const tag = tagOf(rule.userdata);
+  return { ...rule, ...(comment === undefined ? {} : { comment }), ...(tag === undefined ? {} : { tag }) };
+}
+
+function ruleOf(message: DecodedMessage): Rule {
+  return withTexts(itemOf(message) as Rule);
 }
 
 /** nftables and tracked connections of one namespace, spoken to over nfnetlink. */
@@ -86,21 +108,23 @@ export class Netfilter {
   readonly socket: NetlinkSocket;
   readonly connections: Connections;
 
-  private constructor(socket: NetlinkSocket) {
+  readonly #memory: RuleMemory | undefined;
+
+  private constructor(socket: NetlinkSocket, remember: boolean) {
     this.socket = socket;
     this.connections = new Connections(socket);
+    this.#memory = remember ? new RuleMemory(ruleOf) : undefined;
   }
 
-  static openSync({ namespace, timeout, prompt }: NetfilterOptions = {}): Netfilter {
+  static openSync({ namespace, timeout, prompt, remember = false }: NetfilterOptions = {}): Netfilter {
     registry().register(nftables);
     registry().register(nfnetlinkBatch);
     registry().register(conntrack);
     const given = namespace === undefined || namespace instanceof Namespace;
     const opened = given ? namespace : Namespace.open(namespace);
     try {
-      return new Netfilter(
-        NetlinkSocket.open({ protocol: 'netfilter', namespace: opened?.fd, timeout, prompt }),
-      );
+      const socket = NetlinkSocket.open({ protocol: 'netfilter', namespace: opened?.fd, timeout, prompt });
+      return new Netfilter(socket, remember);
     } finally {
       if (!given) opened?.close();
     }
@@ -123,11 +147,12 @@ export class Netfilter {
   ): Promise<void> {
     const transaction = new Transaction();
     fill(transaction);
-    const { operations } = transaction;
-    if (operations.length === 0) return;
+    if (transaction.operations.length === 0) return;
+    const { generation } = options;
+    const isFollowed = this.#memory !== undefined && generation !== undefined;
+    const operations = isFollowed ? RuleMemory.asked(transaction.operations) : transaction.operations;
     const batch = this.socket.batch(operations.length + 2);
     const frame = { flags: messageFlags.request, header: { resId: subsystems.nftables } };
-    const { generation } = options;
     batch.add(batchbegin, generation === undefined ? frame : { ...frame, attributes: { genid: generation } });
     operations.forEach(({ message, flags, family, attributes }, i) => {
       const ack = i === operations.length - 1 ? messageFlags.ack : 0;
@@ -141,7 +166,8 @@ export class Netfilter {
     const last = operations.length;
     const messageAt = (index: number): Message =>
       index === 0 ? batchbegin : index > last ? batchend : (operations[index - 1]?.message as Message);
-    const { failures } = await this.socket.send(batch, messageAt, { ...options, first: 0, last });
+    const { failures, answers } = await this.socket.send(batch, messageAt, { ...options, first: 0, last });
+    if (failures.length === 0 && isFollowed) this.#memory?.follow(operations, answers, generation);
     if (failures.length > 0) {
       throw new TransactionError(
         failures.map(({ index, error }) => ({
@@ -207,28 +233,35 @@ export class Netfilter {
 
   /** Rules in their order; none when the table or chain does not exist. */
   async rules(filter: Partial<ChainReference> = {}, options?: CallOptions): Promise<Rule[]> {
-    const { table, chain } = filter;
-    const rules: Rule[] = await this.#dump(
+    const { family, table, chain } = filter;
+    if (this.#memory === undefined || family === undefined || table === undefined)
+      return await this.#rules(filter, options);
+    const generation = await this.generation(options);
+    this.#memory.at(generation);
+    let rules = this.#memory.rules({ family, table });
+    if (rules === undefined) {
+      rules = await this.#rules({ family, table }, options);
+      // what changed while they were read was perhaps read
+      if ((await this.generation(options)) === generation)
+        this.#memory.learn({ family, table }, rules, generation);
+    }
+    return rules.filter((rule) => chain === undefined || rule.chain === chain);
+  }
+
+  async #rules({ family, table, chain }: Partial<ChainReference>, options?: CallOptions): Promise<Rule[]> {
+    const found = await this.#dump<Omit<Rule, 'comment' | 'tag'>>(
       messages.getrule,
       messages.newrule,
-      filter.family,
+      family,
       { ...(table === undefined ? {} : { table }), ...(chain === undefined ? {} : { chain }) },
       options,
     );
-    return rules
+    return found
       .filter(
         (rule) =>
           (table === undefined || rule.table === table) && (chain === undefined || rule.chain === chain),
       )
-      .map((rule) => {
-        const comment = commentOf(rule.userdata);
-        const tag = tagOf(rule.userdata);
-        return {
-          ...rule,
-          ...(comment === undefined ? {} : { comment }),
-          ...(tag === undefined ? {} : { tag }),
-        };
-      });
+      .map(withTexts);
   }
 
   async sets(filter: Partial<TableReference> = {}, options?: CallOptions): Promise<SetListed[]> {
@@ -276,11 +309,7 @@ export class Netfilter {
     return await this.socket.dump(request, { header, attributes } as object, {
       ...options,
       reply,
-      item: (message) =>
-        ({
-          family: familyNames.get(message.header.nfgenFamily as string | number) ?? 'inet',
-          ...message.attributes,
-        }) as T,
+      item: (message) => itemOf(message) as T,
     });
   }
 

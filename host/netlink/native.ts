@@ -104,6 +104,20 @@ export interface PacketSocket {
   close(): void;
 }
 
+/** What comes over a unix socket, descriptors included: Node's own sockets drop them. */
+export interface Receiver {
+  /**
+   * Takes what is there now: how many bytes are in the buffer then, 0 at the end of the stream, -1 when nothing has come
+   * yet. Descriptors are pushed to the array, close-on-exec, and are the caller's. Throws SystemCallError when made
+   * through `guarded`.
+   */
+  receive(buffer: Uint8Array, descriptors: number[]): number;
+  /** The event loop calls `onReadable` whenever there is something to receive, the stream's end included. */
+  startReading(onReadable: () => void): void;
+  /** Closing twice is no error. */
+  close(): void;
+}
+
 /** The shim's functions. */
 export interface Addon {
   readonly PacketSocket: new (
@@ -118,6 +132,7 @@ export interface Addon {
     receiveBuffer: number,
     sendBuffer: number,
   ) => KernelSocket;
+  readonly Receiver: new (fd: number) => Receiver;
   /** Interrupts the exchanges that run. */
   interruptAll(): void;
   openNamespace(path: string): number;
@@ -423,3 +438,6 @@ export async function flockAsync(fd: number, operation: number, options: LockOpt
 /** SO_PEERCRED of a connected unix socket. */
 export const peerCredentials = (fd: number): { pid: number; uid: number; gid: number } =>
   call((native) => native.peerCredentials(fd));
+
+/** Receives in the place of a connected stream's owner, who reads nothing itself and goes on writing. */
+export const openReceiver = (fd: number): Receiver => call((native) => new native.Receiver(fd));

@@ -12,8 +12,9 @@ import {
 } from '../../cni/address.js';
 import { CniError } from '../../cni/errors.js';
 import { Allocator } from '../../plugins/ipam/host-local/allocator.js';
+import type { Lease } from '../../plugins/ipam/host-local/lease-index.js';
 import type { Range } from '../../plugins/ipam/host-local/range.js';
-import { type Lease, Store } from '../../plugins/ipam/host-local/store.js';
+import { Store } from '../../plugins/ipam/host-local/store.js';
 import { badRequest, conflict } from '../errors.js';
 import { Records } from '../records.js';
 import { formatPoolId, leaseNetwork, type PoolId, parsePoolId, poolIdOf } from './pool-id.js';

@@ -173,6 +173,7 @@ export function shimFaults(native: Addon, gate: Gate): Addon {
     createTap: gated('ioctl', native.createTap),
     execute: gated('execve', native.execute),
     flock: gated('flock', native.flock),
+    Receiver: native.Receiver,
     peerCredentials: gated('getsockopt', native.peerCredentials),
   };
 }

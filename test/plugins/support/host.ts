@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { installPlugins } from '../../../host/cli/install.js';
+import { type InstallOptions, installPlugins } from '../../../host/cli/install.js';
 import { Lab } from '../../support/lab.js';
 import { isOfLink, isRandomName, isSettling, withoutCounts } from './normalise.js';
 
@@ -39,14 +39,15 @@ export class CniHost {
   readonly #t: Teardown;
   #count = 0;
 
-  constructor(t: Teardown) {
+  /** `install`: what else the executables of our plugins are to know. */
+  constructor(t: Teardown, install: (directory: string) => Partial<InstallOptions> = () => ({})) {
     this.#t = t;
     this.lab = new Lab(t, 'host');
     this.lab.run('ip', 'link', 'set', 'lo', 'up');
     this.directory = mkdtempSync(join(tmpdir(), 'netloom-cni-'));
     this.dataDir = join(this.directory, 'leases');
     this.#ours = join(this.directory, 'bin');
-    installPlugins({ directory: this.#ours });
+    installPlugins({ directory: this.#ours, ...install(this.directory) });
     t.teardown(() => rmSync(this.directory, { recursive: true, force: true }));
   }
 

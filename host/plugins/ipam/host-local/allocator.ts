@@ -1,8 +1,9 @@
 import { CniError, errorCodes } from '../../../cni/errors.js';
 import type { IpConfig } from '../../../cni/result.js';
 import { type Address, formatAddress, formatCidr, isEqual, parseAddress } from '../../common/address.js';
+import type { Lease } from './lease-index.js';
 import { candidates, formatSet, includes, type Range, type RangeSet } from './range.js';
-import { type Lease, type Owner, ownedBy, type Store } from './store.js';
+import type { Owner, Store } from './store.js';
 
 export function unavailable(msg: string): CniError {
   return new CniError(errorCodes.internal, msg);
@@ -32,9 +33,8 @@ export class Allocator {
   readonly #store: Store;
   readonly #owner: Owner;
   readonly #requested: Address[];
-  /** What is leased before; the lock keeps it so. */
+  /** What the owner has leased before; the lock keeps it so. */
   readonly #before: readonly Lease[];
-  readonly #taken: Set<string>;
   readonly #made: Lease[] = [];
   readonly #policy: AllocationPolicy;
 
@@ -48,8 +48,7 @@ export class Allocator {
     this.#store = store;
     this.#owner = owner;
     this.#requested = [...requested];
-    this.#before = store.leases();
-    this.#taken = new Set(this.#before.filter(({ content }) => content !== '').map(({ name }) => name));
+    this.#before = store.leasesOf(owner);
   }
 
   allocate(sets: readonly RangeSet[]): IpConfig[] {
@@ -82,8 +81,7 @@ export class Allocator {
 
   #reserve(address: Address): boolean {
     const name = formatAddress(address);
-    if (this.#taken.has(name) || !this.#store.reserve(address, this.#owner)) return false;
-    this.#taken.add(name);
+    if (this.#store.index.isTaken(name) || !this.#store.reserve(address, this.#owner)) return false;
     this.#made.push({ name, content: '', time: 0 });
     return true;
   }
@@ -101,7 +99,7 @@ export class Allocator {
   }
 
   #next(set: RangeSet, index: number): { address: Address; range: Range } {
-    for (const { name } of this.#policy.oneEach ? ownedBy(this.#owner, this.#before) : []) {
+    for (const { name } of this.#policy.oneEach ? this.#before : []) {
       const address = parseAddress(name);
       if (address !== undefined && covers(set, address) !== undefined) {
         const { containerId } = this.#owner;

@@ -6,8 +6,9 @@ import { isYounger } from '../../common/garbage.js';
 import { readResolvConf } from '../../common/resolv-conf.js';
 import { Allocator, unavailable } from './allocator.js';
 import { allocationOf, dataDirOf, type HostLocalConfig, hostLocalShape } from './config.js';
+import type { Lease } from './lease-index.js';
 import { candidates, formatSet, type RangeSet } from './range.js';
-import { type Lease, Store } from './store.js';
+import { Store } from './store.js';
 
 function withStore<T>(dataDir: string, network: string, use: (store: Store) => T): T {
   const store = Store.open(dataDir, network);

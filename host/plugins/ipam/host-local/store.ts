@@ -21,21 +21,12 @@ import { CniError, errorCodes } from '../../../cni/errors.js';
 import { errnoMeaning } from '../../../codec/errno.js';
 import { flock } from '../../../netlink/native.js';
 import { type Address, formatAddress, parseAddress } from '../../common/address.js';
+import { type Lease, LeaseIndex, recall, remember } from './lease-index.js';
 
 /** Whose an address is. */
 export interface Owner {
   readonly containerId: string;
   readonly ifname: string;
-}
-
-/** A file that says whose an address is. */
-export interface Lease {
-  /** Name of the file: the address. */
-  readonly name: string;
-  /** `<container id>\r\n<ifname>`, or of old plugins only the id; empty where a crash left the file so. */
-  readonly content: string;
-  /** When it was made, ms since 1970. */
-  readonly time: number;
 }
 
 const LOCK_EXCLUSIVE = 2;
@@ -65,6 +56,8 @@ function text(owner: Owner): string {
 export class Store implements Disposable {
   readonly directory: string;
   #lock = -1;
+  #index: LeaseIndex | undefined;
+  #changed = false;
 
   private constructor(directory: string) {
     this.directory = directory;
@@ -104,7 +97,10 @@ export class Store implements Disposable {
   }
 
   close(): void {
-    if (this.#lock >= 0) closeSync(this.#lock);
+    if (this.#lock >= 0) {
+      if (this.#changed && this.#index !== undefined) remember(this.directory, this.#index);
+      closeSync(this.#lock);
+    }
     this.#lock = -1;
   }
 
@@ -117,10 +113,13 @@ export class Store implements Disposable {
    * crash leaves no address that nobody owns. Throws CniError 5.
    */
   reserve(address: Address, owner: Owner): boolean {
-    const path = join(this.directory, formatAddress(address));
+    const name = formatAddress(address);
+    const path = join(this.directory, name);
     const draft = join(this.directory, DRAFT);
+    const content = text(owner);
+    this.#changed = true;
     try {
-      this.#writeDraft(draft, text(owner));
+      this.#writeDraft(draft, content);
       try {
         linkSync(draft, path);
       } catch (error) {
@@ -128,6 +127,7 @@ export class Store implements Disposable {
         // nobody's: a crash left it empty
         renameSync(draft, path);
       }
+      this.#index?.add({ name, content, time: Date.now() });
       return true;
     } catch (error) {
       if (isCode(error, 'EEXIST')) return false;
@@ -189,8 +189,26 @@ export class Store implements Disposable {
     }
   }
 
-  /** Every lease, contents trimmed. Throws CniError 5. */
+  /** The leases: as this process remembers them where nobody else has changed any, else read. Throws CniError 5. */
+  get index(): LeaseIndex {
+    if (this.#index === undefined) {
+      this.#index = recall(this.directory);
+      if (this.#index === undefined) {
+        this.#index = new LeaseIndex(this.#read());
+        this.#changed = true;
+      }
+    }
+    return this.#index;
+  }
+
+  /** Every lease, contents trimmed, as it is in the directory. Throws CniError 5. */
   leases(): Lease[] {
+    this.#index = new LeaseIndex(this.#read());
+    this.#changed = true;
+    return this.#index.all();
+  }
+
+  #read(): Lease[] {
     const found: Lease[] = [];
     try {
       for (const { name } of readdirSync(this.directory, { withFileTypes: true }).filter((entry) =>
@@ -208,12 +226,17 @@ export class Store implements Disposable {
 
   /** Leases of an owner; those that old plugins wrote without the interface's name only where there are no others. */
   leasesOf(owner: Owner): Lease[] {
-    return ownedBy(owner, this.leases());
+    const own = this.index.withContent(text(owner));
+    return own.length > 0 ? own : this.index.withContent(owner.containerId.trim());
   }
 
   /** Gives leases back, and clears away what a crash left half-way. Throws CniError 5. */
   release(leases: readonly Lease[]): void {
-    for (const { name } of leases) this.#remove(name);
+    if (leases.length > 0) this.#changed = true;
+    for (const { name } of leases) {
+      this.#remove(name);
+      this.#index?.remove(name);
+    }
     this.#remove(DRAFT);
   }
 }
@@ -226,9 +249,4 @@ function readIfThere(path: string): Omit<Lease, 'name'> | undefined {
     if (isCode(error, 'ENOENT')) return undefined;
     throw error;
   }
-}
-
-export function ownedBy(owner: Owner, leases: readonly Lease[]): Lease[] {
-  const own = leases.filter(({ content }) => content === text(owner));
-  return own.length > 0 ? own : leases.filter(({ content }) => content === owner.containerId.trim());
 }

@@ -27,6 +27,7 @@ import {
 } from '../../common/spoof-check.js';
 import { everyStep, type Undo, undoing } from '../../common/undo.js';
 import { createVethPair, interfaceOf, removeHostEnd } from '../../common/veth.js';
+import { deleteContainerEnd } from '../../common/veth-removal.js';
 import { ensureBridge, filtersVlans, removeUnused, requireBridge, withBridge } from './bridge-link.js';
 import { checkAttachment } from './check.js';
 import { type BridgeConfig, type BridgeSettings, bridgeShape, checkConflicts, settingsOf } from './config.js';
@@ -141,7 +142,7 @@ async function remove(request: Request): Promise<void> {
   const { host, sandbox, ipam, ifname, config } = request;
   await everyStep(
     async () => {
-      if (sandbox.exists) await sandbox.network.links.delete(ifname);
+      if (sandbox.exists) await deleteContainerEnd(host, sandbox, ifname);
       else await removeHostEnd(host, request.prevResult, ifname);
     },
     async () => {

@@ -14,6 +14,7 @@ import {
 import { randomMac } from '../../common/names.js';
 import { everyStep, type Undo, undoing } from '../../common/undo.js';
 import { createVethPair, interfaceOf, removeHostEnd } from '../../common/veth.js';
+import { deleteContainerEnd } from '../../common/veth-removal.js';
 import { checkAttachment } from './check.js';
 import { checkConfig, type PtpConfig, ptpShape, type Routed, routedAddresses } from './config.js';
 import { configureHostEnd, gatewayRoutes, routeNetworks } from './routes.js';
@@ -73,7 +74,7 @@ async function remove(request: Request): Promise<void> {
   const { host, sandbox, ipam, ifname } = request;
   await everyStep(
     async () => {
-      if (sandbox.exists) await sandbox.network.links.delete(ifname);
+      if (sandbox.exists) await deleteContainerEnd(host, sandbox, ifname);
       else await removeHostEnd(host, request.prevResult, ifname);
     },
     async () => {
