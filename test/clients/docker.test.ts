@@ -163,7 +163,9 @@ test('killed at every step, and thirty at once', { timeout: 150_000 }, async (t)
   t.equal(await visit('127.0.0.1', 8082), 'web', 'a container is started meanwhile');
   await kill(daemon);
   // Docker's containerd outlives it, and would be waited for in vain
-  process.kill(Number(readFileSync('/run/docker-exec/containerd/containerd.pid', 'utf8')), 'SIGKILL');
+  const pidFile = '/run/docker-exec/containerd/containerd.pid';
+  process.kill(Number(readFileSync(pidFile, 'utf8')), 'SIGKILL');
+  rmSync(pidFile);
   daemon = await startDocker();
   for (let i = 0; i < 40 && (await visit('127.0.0.1', 8082)) !== 'web'; i++) await must('sleep', ['0.5']);
   t.equal(await visit('127.0.0.1', 8082), 'web', 'Docker was killed');
