@@ -1,8 +1,8 @@
 import { chmodSync, lstatSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { makeDirectory } from '../cni/directory.js';
+import { isServed, listen } from '../cni/unix-socket.js';
 import { NetloomError } from '../netlink/errors.js';
 import { conflict, DockerError } from './errors.js';
 import type { Call } from './protocol.js';
@@ -79,18 +79,6 @@ export function createPluginServer(calls: readonly Call[], report: (report: Call
   });
 }
 
-/** Does anybody listen there? */
-function isServed(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect(path);
-    probe.once('connect', () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.once('error', () => resolve(false));
-  });
-}
-
 /**
  * Listens on a socket's path, which only root may connect to, or on one that is open already. Throws DockerError
  * `ERR_DOCKER_CONFLICT` when somebody else listens there; the system's errors.
@@ -105,17 +93,6 @@ export async function listenOn(server: Server, where: { path: string } | { fd: n
       rmSync(where.path, { force: true });
     }
   }
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    const before = process.umask(0o177);
-    try {
-      server.listen(where, () => {
-        server.off('error', reject);
-        resolve();
-      });
-    } finally {
-      process.umask(before);
-    }
-  });
+  await listen(server, where, 0o177);
   if ('path' in where) chmodSync(where.path, 0o600);
 }

@@ -113,3 +113,17 @@ function accounts(file: string): (id: number) => string | undefined {
 
 export const userName = accounts('/etc/passwd');
 export const groupName = accounts('/etc/group');
+
+/** IPPROTO_*, netinet/in.h */
+export const transports: Readonly<Record<number, string>> = {
+  1: 'icmp',
+  2: 'igmp',
+  6: 'tcp',
+  17: 'udp',
+  33: 'dccp',
+  47: 'gre',
+  50: 'esp',
+  51: 'ah',
+  58: 'ipv6-icmp',
+  132: 'sctp',
+};

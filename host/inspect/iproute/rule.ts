@@ -1,25 +1,11 @@
 import type { Rule } from '../../network/rules.js';
 import { compact, hex, type Json, type PrintOptions } from './common.js';
-import { protocols, services, tables } from './names.js';
+import { protocols, services, tables, transports } from './names.js';
 
 /** No prefix is too short, no group is meant. */
 const NONE = 0xffff_ffff;
 /** RTPROT_KERNEL */
 const KERNEL = 2;
-
-/** IPPROTO_*, netinet/in.h */
-const transports: Readonly<Record<number, string>> = {
-  1: 'icmp',
-  2: 'igmp',
-  6: 'tcp',
-  17: 'udp',
-  33: 'dccp',
-  47: 'gre',
-  50: 'esp',
-  51: 'ah',
-  58: 'ipv6-icmp',
-  132: 'sctp',
-};
 
 function prefixJson(key: 'src' | 'dst', prefix: string | undefined): Json {
   if (prefix === undefined) return key === 'src' ? { src: 'all' } : {};

@@ -1,4 +1,12 @@
-import { groups, protocols, realms, scopes, services, tables } from '../../inspect/iproute/names.js';
+import {
+  groups,
+  protocols,
+  realms,
+  scopes,
+  services,
+  tables,
+  transports,
+} from '../../inspect/iproute/names.js';
 
 /** A namespace as events have it. */
 export interface Place extends Naming {
@@ -32,21 +40,9 @@ export function fieldName(number: number): string {
   return name === String(number) ? `0x${number.toString(16).padStart(2, '0')}` : name;
 }
 
-/** IPPROTO_*, as /etc/protocols calls them. */
-const transports: Readonly<Record<number, string>> = {
-  1: 'icmp',
-  2: 'igmp',
-  6: 'tcp',
-  17: 'udp',
-  33: 'dccp',
-  47: 'gre',
-  50: 'esp',
-  51: 'ah',
-  58: 'ipv6-icmp',
-  132: 'sctp',
-  136: 'udplite',
-};
-export const ipProtocolName = (number: number): string => transports[number] ?? `ipproto-${number}`;
+const UDPLITE = 136;
+export const ipProtocolName = (number: number): string =>
+  number === UDPLITE ? 'udplite' : (transports[number] ?? `ipproto-${number}`);
 
 /** Address families as iproute2 writes them. */
 export function familyText(family: number): string {

@@ -1,14 +1,18 @@
 import { lstatSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { dirname, isAbsolute, join } from 'node:path';
 import { pid } from 'node:process';
 import { setTimeout as pause } from 'node:timers/promises';
+import { firstPassedSocket, isServed, listen, passedSockets } from '../../../cni/unix-socket.js';
 import { Daemon } from './daemon.js';
 import { DhcpError } from './errors.js';
 import { type DaemonFlags, readFlags, usage } from './flags.js';
 import { type Handler, serveConnection } from './rpc-server.js';
 import { LeaseStore, leaseDirectory } from './store.js';
 import { nothing, writeResult } from './wire.js';
+
+/** The owner and the group may connect. */
+const MASK = 0o117;
 
 /** A daemon that runs. */
 export interface RunningDaemon {
@@ -26,45 +30,14 @@ export interface DaemonOptions extends DaemonFlags {
 
 /** The descriptor that systemd has passed, sd_listen_fds(3). Throws DhcpError `ERR_DHCP_FLAG` when there are several. */
 export function activated(env: NodeJS.ProcessEnv): number | undefined {
-  if (env.LISTEN_PID !== String(pid)) return undefined;
-  const count = Number(env.LISTEN_FDS ?? '0');
+  const count = passedSockets(env);
   if (count > 1) {
     throw new DhcpError(
       'ERR_DHCP_FLAG',
       `Error getting listener: Too many (${count}) FDs passed through socket activation`,
     );
   }
-  return count === 1 ? 3 : undefined;
-}
-
-function listen(server: Server, where: { path: string } | { fd: number }): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    // for the moment of bind(2): the owner and the group may connect
-    const before = process.umask(0o117);
-    try {
-      server.listen(where, () => {
-        server.off('error', reject);
-        resolve();
-      });
-    } finally {
-      process.umask(before);
-    }
-  });
-}
-
-/** Does anybody listen there? */
-function isServed(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect(path);
-    probe.once('connect', () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.once('error', ({ code }: NodeJS.ErrnoException) => {
-      resolve(code !== 'ECONNREFUSED' && code !== 'ENOENT');
-    });
-  });
+  return count === 1 ? firstPassedSocket : undefined;
 }
 
 function cannotListen(path: string, cause: unknown): DhcpError {
@@ -78,14 +51,14 @@ function cannotListen(path: string, cause: unknown): DhcpError {
 /** Listens; a socket that a daemon left when it was killed is no obstacle. */
 async function listenAt(server: Server, path: string): Promise<void> {
   try {
-    await listen(server, { path });
+    await listen(server, { path }, MASK);
   } catch (error) {
     const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
     const isSocket = lstatSync(path, { throwIfNoEntry: false })?.isSocket() ?? true;
     if (!isTaken || !isSocket || (await isServed(path))) throw cannotListen(path, error);
     rmSync(path, { force: true });
     try {
-      await listen(server, { path });
+      await listen(server, { path }, MASK);
     } catch (second) {
       throw cannotListen(path, second);
     }
@@ -137,7 +110,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   });
   try {
     if (descriptor === undefined) await listenAt(server, socketPath);
-    else await listen(server, { fd: descriptor });
+    else await listen(server, { fd: descriptor }, MASK);
     if (pidFile !== '') writeFileSync(pidFile, String(pid), { mode: 0o644 });
   } catch (error) {
     server.close();
