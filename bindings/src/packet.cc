@@ -145,29 +145,8 @@ class PacketSocket : public Napi::ObjectWrap<PacketSocket> {
   // startReading(onReadable)
   Napi::Value StartReading(const Napi::CallbackInfo& info) {
     Napi::Env env = info.Env();
-    if (!Usable(env)) return env.Undefined();
-    if (!info[0].IsFunction()) {
-      ThrowType(env, "a function is needed");
-      return env.Undefined();
-    }
-    on_readable_ = Napi::Persistent(info[0].As<Napi::Function>());
-    if (watch_ != nullptr) return env.Undefined();
-    if (Failure failure = Watch::Start(env, fd_.get(), [this] { Readable(); }, &watch_)) {
-      on_readable_.Reset();
-      Throw(env, failure);
-      return env.Undefined();
-    }
-    // who listens is not forgotten, even when nothing else points to the socket
-    listening_ = Napi::Persistent(info.This().As<Napi::Object>());
+    if (Usable(env)) listening_.Start(info, fd_.get());
     return env.Undefined();
-  }
-
-  void Readable() {
-    Napi::Env env = Env();
-    Napi::HandleScope scope(env);
-    if (on_readable_.IsEmpty()) return;
-    napi_make_callback(env, nullptr, Value(), on_readable_.Value(), 0, nullptr, nullptr);
-    ReportPending(env);
   }
 
   Napi::Value Close(const Napi::CallbackInfo& info) {
@@ -176,18 +155,14 @@ class PacketSocket : public Napi::ObjectWrap<PacketSocket> {
   }
 
   void Shut() {
-    if (watch_ != nullptr) watch_->Stop();
-    on_readable_.Reset();
-    listening_.Reset();
+    listening_.Stop();
     fd_ = Descriptor();
   }
 
   Descriptor fd_;
   uint16_t protocol_ = 0;
   int ifindex_ = 0;
-  Watch* watch_ = nullptr;
-  Napi::FunctionReference on_readable_;
-  Napi::ObjectReference listening_;
+  Listening listening_;
 };
 
 }  // namespace

@@ -74,24 +74,8 @@ class Receiver : public Napi::ObjectWrap<Receiver> {
   // startReading(onReadable)
   Napi::Value StartReading(const Napi::CallbackInfo& info) {
     Napi::Env env = info.Env();
-    on_readable_ = Napi::Persistent(info[0].As<Napi::Function>());
-    if (watch_ != nullptr) return env.Undefined();
-    if (Failure failure = Watch::Start(env, fd_.get(), [this] { Readable(); }, &watch_)) {
-      on_readable_.Reset();
-      Throw(env, failure);
-      return env.Undefined();
-    }
-    // who listens is not forgotten, even when nothing else points to it
-    listening_ = Napi::Persistent(info.This().As<Napi::Object>());
+    listening_.Start(info, fd_.get());
     return env.Undefined();
-  }
-
-  void Readable() {
-    Napi::Env env = Env();
-    Napi::HandleScope scope(env);
-    if (on_readable_.IsEmpty()) return;
-    napi_make_callback(env, nullptr, Value(), on_readable_.Value(), 0, nullptr, nullptr);
-    ReportPending(env);
   }
 
   Napi::Value Close(const Napi::CallbackInfo& info) {
@@ -100,16 +84,12 @@ class Receiver : public Napi::ObjectWrap<Receiver> {
   }
 
   void Shut() {
-    if (watch_ != nullptr) watch_->Stop();
-    on_readable_.Reset();
-    listening_.Reset();
+    listening_.Stop();
     fd_ = Descriptor();
   }
 
   Descriptor fd_;
-  Watch* watch_ = nullptr;
-  Napi::FunctionReference on_readable_;
-  Napi::ObjectReference listening_;
+  Listening listening_;
 };
 
 }  // namespace

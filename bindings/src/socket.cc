@@ -58,7 +58,7 @@ class Socket : public Napi::ObjectWrap<Socket> {
     if (failure) Throw(info.Env(), failure);
   }
 
-  ~Socket() override { StopWatch(); }
+  ~Socket() override { listening_.Stop(); }
 
  private:
   class ExchangeJob : public Job {
@@ -233,53 +233,25 @@ class Socket : public Napi::ObjectWrap<Socket> {
     return Napi::Number::New(env, value);
   }
 
-  // Called in the event loop when the socket can be read, or has failed.
-  void Readable() {
-    Napi::Env env = Env();
-    Napi::HandleScope scope(env);
-    if (on_readable_.IsEmpty()) return;
-    napi_make_callback(env, nullptr, Value(), on_readable_.Value(), 0, nullptr, nullptr);
-    ReportPending(env);
-  }
-
   // startReading(onReadable): from now on the event loop calls it whenever there is something to receive
   Napi::Value StartReading(const Napi::CallbackInfo& info) {
     Napi::Env env = info.Env();
-    if (!Usable(env)) return env.Undefined();
-    if (!info[0].IsFunction()) {
-      ThrowType(env, "a function is needed");
-      return env.Undefined();
-    }
-    on_readable_ = Napi::Persistent(info[0].As<Napi::Function>());
-    if (watch_ != nullptr) return env.Undefined();
-    if (Failure failure = Watch::Start(env, fd_.get(), [this] { Readable(); }, &watch_)) {
-      on_readable_.Reset();
-      Throw(env, failure);
-      return env.Undefined();
-    }
-    // who listens is not forgotten, even when nothing else points to the socket
-    listening_ = Napi::Persistent(info.This().As<Napi::Object>());
+    if (Usable(env)) listening_.Start(info, fd_.get());
     return env.Undefined();
   }
 
-  void StopWatch() {
-    if (watch_ != nullptr) watch_->Stop();
-    on_readable_.Reset();
-    listening_.Reset();
-  }
-
   Napi::Value StopReading(const Napi::CallbackInfo& info) {
-    StopWatch();
+    listening_.Stop();
     return info.Env().Undefined();
   }
 
   // ref() and unref(): whether the watch keeps the process alive
   Napi::Value RefWatch(const Napi::CallbackInfo& info) {
-    if (watch_ != nullptr) watch_->Ref();
+    if (Watch* watch = listening_.watch()) watch->Ref();
     return info.Env().Undefined();
   }
   Napi::Value UnrefWatch(const Napi::CallbackInfo& info) {
-    if (watch_ != nullptr) watch_->Unref();
+    if (Watch* watch = listening_.watch()) watch->Unref();
     return info.Env().Undefined();
   }
 
@@ -294,7 +266,7 @@ class Socket : public Napi::ObjectWrap<Socket> {
   }
 
   void Shut() {
-    StopWatch();
+    listening_.Stop();
     fd_ = Descriptor();
     wake_ = Descriptor();
   }
@@ -315,9 +287,7 @@ class Socket : public Napi::ObjectWrap<Socket> {
   uint32_t port_ = 0;
   bool closing_ = false;
   Job* job_ = nullptr;
-  Watch* watch_ = nullptr;
-  Napi::FunctionReference on_readable_;
-  Napi::ObjectReference listening_;
+  Listening listening_;
 };
 
 }  // namespace

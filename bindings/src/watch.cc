@@ -37,4 +37,32 @@ void Watch::Stop() {
   });
 }
 
+void Listening::Start(const Napi::CallbackInfo& info, int fd) {
+  Napi::Env env = info.Env();
+  if (!info[0].IsFunction()) {
+    ThrowType(env, "a function is needed");
+    return;
+  }
+  on_readable_ = Napi::Persistent(info[0].As<Napi::Function>());
+  if (watch_ != nullptr) return;
+  auto readable = [this, env] {
+    Napi::HandleScope scope(env);
+    if (on_readable_.IsEmpty()) return;
+    napi_make_callback(env, nullptr, owner_.Value(), on_readable_.Value(), 0, nullptr, nullptr);
+    ReportPending(env);
+  };
+  if (Failure failure = Watch::Start(env, fd, readable, &watch_)) {
+    on_readable_.Reset();
+    Throw(env, failure);
+    return;
+  }
+  owner_ = Napi::Persistent(info.This().As<Napi::Object>());
+}
+
+void Listening::Stop() {
+  if (watch_ != nullptr) watch_->Stop();
+  on_readable_.Reset();
+  owner_.Reset();
+}
+
 }  // namespace shim

@@ -23,4 +23,19 @@ class Watch {
   napi_async_cleanup_hook_handle hook_ = nullptr;
 };
 
+// A watch that calls a function of JavaScript's. While it runs, the object that listens is not forgotten, even when
+// nothing else points to it.
+class Listening {
+ public:
+  // startReading(onReadable) of an object with this descriptor. A second call exchanges the function.
+  void Start(const Napi::CallbackInfo& info, int fd);
+  void Stop();
+  Watch* watch() { return watch_; }
+
+ private:
+  Watch* watch_ = nullptr;
+  Napi::FunctionReference on_readable_;
+  Napi::ObjectReference owner_;
+};
+
 }  // namespace shim
