@@ -8,6 +8,22 @@ import { Namespace } from '../../host/namespace/namespace.js';
 import { type CniCase, configsOf, type Json } from './cases.js';
 import { attach, type Container, type Operate } from './cycle.js';
 
+/** What a plugin's process gets, and nothing else: what Node is told by variables costs its start. */
+function environmentOf(
+  command: string,
+  { id, netns, ifname }: Container,
+  directory: string,
+): NodeJS.ProcessEnv {
+  return {
+    PATH: process.env.PATH,
+    CNI_COMMAND: command,
+    CNI_CONTAINERID: id,
+    CNI_NETNS: netns,
+    CNI_IFNAME: ifname,
+    CNI_PATH: directory,
+  };
+}
+
 export class BenchHost {
   readonly namespace: Namespace;
   readonly path: string;
@@ -62,15 +78,8 @@ export class BenchHost {
 
   /** Plugins of a directory, a process each. */
   executing(directory: string): Operate {
-    return (command, config, { id, netns, ifname }) => {
-      const env = {
-        PATH: process.env.PATH,
-        CNI_COMMAND: command,
-        CNI_CONTAINERID: id,
-        CNI_NETNS: netns,
-        CNI_IFNAME: ifname,
-        CNI_PATH: directory,
-      };
+    return (command, config, container) => {
+      const env = environmentOf(command, container, directory);
       const file = join(directory, String(config.type));
       const input = JSON.stringify(config);
       const { status, stdout, stderr, error } = this.namespace.run(() =>
@@ -83,15 +92,8 @@ export class BenchHost {
 
   /** The same without waiting: many may run. */
   starting(directory: string): (command: 'ADD' | 'DEL', config: Json, container: Container) => Promise<Json> {
-    return async (command, config, { id, netns, ifname }) => {
-      const env = {
-        PATH: process.env.PATH,
-        CNI_COMMAND: command,
-        CNI_CONTAINERID: id,
-        CNI_NETNS: netns,
-        CNI_IFNAME: ifname,
-        CNI_PATH: directory,
-      };
+    return async (command, config, container) => {
+      const env = environmentOf(command, container, directory);
       const file = join(directory, String(config.type));
       const child = this.namespace.run(() => spawn(file, [], { env, stdio: 'pipe' }));
       let stdout = '';

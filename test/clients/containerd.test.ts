@@ -3,39 +3,23 @@ import { enter } from './support/enter.js';
 
 enter('containerd', 'ctr', 'runc', 'busybox');
 
-const { mkdtempSync, readdirSync, rmdirSync, rmSync, writeFileSync } = await import('node:fs');
+const { mkdtempSync, readdirSync, rmdirSync, rmSync } = await import('node:fs');
 const { connect } = await import('node:net');
 const { join } = await import('node:path');
 const { test } = await import('tap');
 const { makeImage, makeRoot } = await import('./support/image.js');
-const { greeter, has, measuring, pluginDirectory, provide } = await import('./support/network.js');
+const { greeter, has, measuring, provide } = await import('./support/network.js');
 const { must, run, Service } = await import('./support/programs.js');
+const { containerdConfig, containerdSocket } = await import('./support/engines.js');
 const { connectCri } = await import('./support/cri.js');
 
 const directory = mkdtempSync('/tmp/nl-containerd-');
-const socket = '/run/nl/containerd.sock';
+const socket = containerdSocket;
 const client = ['-a', socket, '-n', 'netloom'];
 const image = 'localhost/busybox:test';
 
-writeFileSync(
-  join(directory, 'config.toml'),
-  `version = 2
-root = "${directory}/root"
-state = "/run/nl"
-[grpc]
-  address = "${socket}"
-[plugins."io.containerd.grpc.v1.cri"]
-  sandbox_image = "localhost/pause:test"
-  restrict_oom_score_adj = true
-[plugins."io.containerd.grpc.v1.cri".cni]
-  bin_dir = "${pluginDirectory}"
-  conf_dir = "/etc/cni/net.d"
-[plugins."io.containerd.grpc.v1.cri".containerd]
-  snapshotter = "native"
-`,
-);
 provide('/etc/cni/net.d', 'ctd', '10.66.0');
-const containerd = new Service('containerd', ['-c', join(directory, 'config.toml')]);
+const containerd = new Service('containerd', ['-c', containerdConfig(directory)]);
 
 /** Connects, and reads all that comes. The pod's server answers one caller and begins anew: in between nobody listens. */
 async function fetchFrom(host: string, port: number): Promise<string> {

@@ -2,38 +2,22 @@ import { enter } from './support/enter.js';
 
 enter('containerd', 'ctr', 'runc', 'busybox');
 
-const { mkdtempSync, readdirSync, rmdirSync, rmSync, writeFileSync } = await import('node:fs');
+const { mkdtempSync, readdirSync, rmdirSync, rmSync } = await import('node:fs');
 const { join } = await import('node:path');
 const { test } = await import('tap');
 const { makeImage, makeRoot } = await import('./support/image.js');
-const { pluginDirectory, provide } = await import('./support/network.js');
+const { provide } = await import('./support/network.js');
 const { must, run, Service } = await import('./support/programs.js');
+const { containerdConfig, containerdSocket } = await import('./support/engines.js');
 const { connectCri } = await import('./support/cri.js');
 const { inventory, placesOf, resolveSelectors } = await import('../../host/inspect/index.js');
 
 const directory = mkdtempSync('/tmp/nl-nscontainerd-');
-const socket = '/run/nl/containerd.sock';
+const socket = containerdSocket;
 const client = ['-a', socket, '-n', 'netloom'];
 
-writeFileSync(
-  join(directory, 'config.toml'),
-  `version = 2
-root = "${directory}/root"
-state = "/run/nl"
-[grpc]
-  address = "${socket}"
-[plugins."io.containerd.grpc.v1.cri"]
-  sandbox_image = "localhost/pause:test"
-  restrict_oom_score_adj = true
-[plugins."io.containerd.grpc.v1.cri".cni]
-  bin_dir = "${pluginDirectory}"
-  conf_dir = "/etc/cni/net.d"
-[plugins."io.containerd.grpc.v1.cri".containerd]
-  snapshotter = "native"
-`,
-);
 provide('/etc/cni/net.d', 'ctd', '10.68.0');
-const containerd = new Service('containerd', ['-c', join(directory, 'config.toml')]);
+const containerd = new Service('containerd', ['-c', containerdConfig(directory)]);
 
 test('a pod, and a container of ctr', { timeout: 100_000 }, async (t) => {
   await containerd.ready(async () => (await run('ctr', [...client, 'version'])).status === 0);

@@ -2,12 +2,13 @@ import { enter } from './support/enter.js';
 
 enter('podman', 'runc', 'conmon', 'busybox');
 
-const { mkdirSync, mkdtempSync, rmdirSync, rmSync, readdirSync, writeFileSync } = await import('node:fs');
+const { mkdirSync, mkdtempSync, rmdirSync, rmSync, readdirSync } = await import('node:fs');
 const { join } = await import('node:path');
 const { fileURLToPath } = await import('node:url');
 const { test } = await import('tap');
 const { makeRoot } = await import('./support/image.js');
 const { pluginDirectory, provide } = await import('./support/network.js');
+const { podmanConfig } = await import('./support/engines.js');
 const { must, run, Service } = await import('./support/programs.js');
 const { inventory, readGraph, resolveSelectors } = await import('../../host/inspect/index.js');
 
@@ -16,28 +17,7 @@ const networks = join(directory, 'networks');
 mkdirSync(networks);
 makeRoot(directory);
 provide(networks, 'pnet', '10.78.0', '0.4.0');
-writeFileSync(
-  join(directory, 'containers.conf'),
-  `[network]
-network_backend = "cni"
-cni_plugin_dirs = ["${pluginDirectory}"]
-network_config_dir = "${networks}"
-[engine]
-cgroup_manager = "cgroupfs"
-events_logger = "file"
-runtime = "runc"
-`,
-);
-writeFileSync(
-  join(directory, 'storage.conf'),
-  `[storage]
-driver = "vfs"
-graphroot = "${directory}/graph"
-runroot = "/run/containers/storage"
-`,
-);
-process.env.CONTAINERS_CONF = join(directory, 'containers.conf');
-process.env.CONTAINERS_STORAGE_CONF = join(directory, 'storage.conf');
+Object.assign(process.env, podmanConfig(directory, { networks, plugins: pluginDirectory }));
 const podman = (...args: string[]): ReturnType<typeof run> => run('podman', args);
 const root = join(directory, 'root');
 const netloom = fileURLToPath(new URL('../../host/cli/main.js', import.meta.url));

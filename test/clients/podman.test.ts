@@ -8,6 +8,7 @@ const { join } = await import('node:path');
 const { test } = await import('tap');
 const { makeRoot } = await import('./support/image.js');
 const { greeter, has, measuring, pluginDirectory, provide } = await import('./support/network.js');
+const { podmanConfig } = await import('./support/engines.js');
 const { must, run } = await import('./support/programs.js');
 
 const directory = mkdtempSync('/tmp/nl-podman-');
@@ -27,30 +28,7 @@ for (const type of readdirSync(pluginDirectory)) {
   );
   chmodSync(file, 0o755);
 }
-writeFileSync(
-  join(directory, 'containers.conf'),
-  `[network]
-network_backend = "cni"
-cni_plugin_dirs = ["${wrappers}"]
-network_config_dir = "${networks}"
-[engine]
-cgroup_manager = "cgroupfs"
-events_logger = "file"
-runtime = "runc"
-`,
-);
-writeFileSync(
-  join(directory, 'storage.conf'),
-  `[storage]
-driver = "vfs"
-graphroot = "${directory}/graph"
-runroot = "/run/containers/storage"
-`,
-);
-const env = {
-  CONTAINERS_CONF: join(directory, 'containers.conf'),
-  CONTAINERS_STORAGE_CONF: join(directory, 'storage.conf'),
-};
+const env = podmanConfig(directory, { networks, plugins: wrappers });
 const podman = (...args: string[]): ReturnType<typeof run> => run('podman', args, { env });
 const root = join(directory, 'root');
 
