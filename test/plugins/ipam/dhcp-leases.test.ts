@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Test, test } from 'tap';
 import type { Container, Json } from '../support/host.js';
-import { type DhcpDaemon, DhcpLab, impatient, SERVER } from './support/dhcp.js';
+import { type DhcpDaemon, DhcpLab, despairing, impatient, SERVER } from './support/dhcp.js';
 import {
   ACK,
   type Answer,
@@ -235,7 +235,7 @@ test('answers that are not for us, or no answers', { timeout: 60_000 }, async (t
       reply,
     ]);
   });
-  await lab.daemon('ours', impatient);
+  const daemon = await lab.daemon('ours', impatient);
   t.match(await lab.must('ADD', lab.container()), { ips: [{ address: '192.168.77.10/24' }] });
 
   // a refusal of another server than the chosen one is nothing to us
@@ -254,6 +254,8 @@ test('answers that are not for us, or no answers', { timeout: 60_000 }, async (t
   t.match(await lab.must('ADD', lab.container()), { ips: [{ address: '192.168.77.12/24' }] });
   t.ok(lab.server.of(DISCOVER).length >= discovers + 2);
   lab.server.answer = () => undefined;
+  await daemon.end('SIGKILL');
+  await lab.daemon('ours', despairing);
   t.match((await lab.run('ADD', lab.container())).json, {
     code: 999,
     msg: /^error calling DHCP\.Allocate: no more tries: no DHCP server has answered the DHCPDISCOVER/,

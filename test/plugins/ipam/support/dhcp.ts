@@ -16,8 +16,11 @@ function answers(path: string): Promise<boolean> {
   });
 }
 
-/** Flags of a daemon that sends soon again what is lost. */
-export const impatient = ['-timeout', '400ms', '-resendmax', '500ms', '-resendtimeout', '5s'];
+/** Flags of a daemon that sends soon again what is lost, and doesn't give up where a busy machine answers late. */
+export const impatient = ['-timeout', '400ms', '-resendmax', '500ms', '-resendtimeout', '25s'];
+
+/** Those of one that soon gives up. */
+export const despairing = ['-timeout', '400ms', '-resendmax', '500ms', '-resendtimeout', '1s'];
 
 /** `dhcp daemon` as a process. */
 export class DhcpDaemon {
