@@ -3,6 +3,8 @@
  *
  *   record   +0 offset   +4 length   +8 nlmsg_type, nlmsg_flags   +12 nlmsg_seq   +16 nlmsg_pid
  *            +20 message number | status << 16   +24 shape   +28 serial of the shape
+ *
+ *   or one for each run of messages that follow each other and have one shape, with their count at +8.
  */
 import {
   NLM_F_DUMP_INTR,
@@ -32,11 +34,12 @@ function record(out: usize, at: usize, length: u32): void {
 }
 
 /**
- * Writes a record for each message between `at` and `end`, at most `limit`. Bytes at the end that are no message
- * make one record without shape. Stops early (see `position`) when the shapes' arena is full.
+ * Writes a record for each message between `at` and `end`, or for each run of them, at most `limit`. Bytes at the end
+ * that are no message make one record without shape. Stops early (see `position`) when the shapes' arena is full.
  */
-export function scan(directory: usize, at: usize, end: usize, out: usize, limit: u32): u32 {
+export function scan(directory: usize, at: usize, end: usize, out: usize, limit: u32, runs: bool): u32 {
   let count: u32 = 0;
+  let before: usize = 0;
   while (at < end && count < limit) {
     const left = <u32>(end - at);
     const told = left >= NLMSG_HDRLEN ? load<u32>(at) : 0;
@@ -52,12 +55,17 @@ export function scan(directory: usize, at: usize, end: usize, out: usize, limit:
     const length = min(told, left);
     const shape = shapeOf(directory, at, length, told > left);
     if (shape == 0) break;
-    record(out, at, length);
-    store<u32>(out, load<u32>(shape, SHAPE_MESSAGE) | (load<u32>(shape, SHAPE_STATUS) << 16), 20);
-    store<u32>(out, <u32>shape, 24);
-    store<u32>(out, load<u32>(shape, SHAPE_SERIAL), 28);
-    out += RECORD_SIZE;
-    count++;
+    if (runs && shape == before) store<u32>(out - RECORD_SIZE, load<u32>(out - RECORD_SIZE, 8) + 1, 8);
+    else {
+      record(out, at, length);
+      if (runs) store<u32>(out, 1, 8);
+      store<u32>(out, load<u32>(shape, SHAPE_MESSAGE) | (load<u32>(shape, SHAPE_STATUS) << 16), 20);
+      store<u32>(out, <u32>shape, 24);
+      store<u32>(out, load<u32>(shape, SHAPE_SERIAL), 28);
+      out += RECORD_SIZE;
+      count++;
+      before = shape;
+    }
     at = min<usize>(at + align4(length), end);
   }
   position = at;

@@ -49,8 +49,15 @@ const RECORDS = 1024;
 const readError = structReader(nlmsgerr);
 const readRequest = structReader(nlmsghdr);
 
-/** Words of a record that are of use without the rest; the others are read by `visitMessages`. */
-export const recordWords = { address: 0, length: 1, identifierAndStatus: 5, shape: 6, serial: 7 } as const;
+/** Words of the record of a run; what else those of single messages have is read by `visitMessages`. */
+export const runWords = {
+  address: 0,
+  length: 1,
+  count: 2,
+  identifierAndStatus: 5,
+  shape: 6,
+  serial: 7,
+} as const;
 
 /** Gets records `first` to `last`, both given as numbers of words. It must not call back into the codec. */
 type TakeRecords = (u32: Uint32Array, first: number, last: number) => void;
@@ -58,8 +65,8 @@ type TakeRecords = (u32: Uint32Array, first: number, last: number) => void;
 export const RECORD_WORDS = RECORD_SIZE / 4;
 
 /**
- * Walks the messages in a piece of the module's memory. `take` gets what the module wrote down about them, some at a
- * time. Unless the piece is the `final` one of its block, a message that it cuts off is left for the next. Returns
+ * Walks the messages in a piece of the module's memory. `take` gets what the module wrote down about them, or about
+ * `runs` of them that are built the same, some at a time. Unless the piece is the `final` one of its block, a message that it cuts off is left for the next. Returns
  * the bytes of what was walked.
  */
 export function scanRecords(
@@ -68,6 +75,7 @@ export function scanRecords(
   start: number,
   length: number,
   final: boolean,
+  runs: boolean,
   take: TakeRecords,
 ): number {
   const { exports, memory } = machine;
@@ -77,13 +85,13 @@ export function scanRecords(
   let at = start;
   let single = false;
   while (at < end) {
-    const count = exports.scan(directory, at, end, out, RECORDS);
+    const count = exports.scan(directory, at, end, out, RECORDS, runs);
     at = exports.position.value as number;
     const { u32 } = memory;
     const last = first + count * RECORD_WORDS;
     if (!final && at >= end && count > 0) {
       const cut = last - RECORD_WORDS;
-      if (((u32[cut + recordWords.identifierAndStatus] as number) >>> 16) & STATUS_TRUNCATED) {
+      if (((u32[cut + runWords.identifierAndStatus] as number) >>> 16) & STATUS_TRUNCATED) {
         take(u32, first, cut);
         return (u32[cut] as number) - start;
       }
@@ -118,7 +126,7 @@ export function visitMessages(
     shape: 0,
     serial: 0,
   };
-  return scanRecords(owner, directory, start, length, final, (u32, first, last) => {
+  return scanRecords(owner, directory, start, length, final, false, (u32, first, last) => {
     for (let record = first; record < last; record += RECORD_WORDS) {
       const head = u32[record + 2] as number;
       const tail = u32[record + 5] as number;

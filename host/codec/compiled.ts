@@ -8,6 +8,7 @@ import type { Source } from './machine.js';
 import { children, endOf, fieldReader } from './objects.js';
 import type { CompiledMessage } from './registry.js';
 import type { CompiledSet, Field } from './table.js';
+import { formatIpv4Word } from './text.js';
 
 /*
  * A shape that keeps coming back gets a function of its own, made of one object literal: every offset is a
@@ -23,6 +24,11 @@ export function alignedLeaf(type: TypeData, at: string): string | undefined {
   if (type.size === 1) return `s.u8[${at}]`;
   if (type.size === 2) return `s.u16[(${at})>>1]`;
   return type.size === 4 ? `s.u32[(${at})>>2]` : undefined;
+}
+
+/** Is this an IPv4 address when it has four bytes? */
+export function isIp(type: TypeData): boolean {
+  return type.kind === 'binary' && type.format === 'ip';
 }
 
 /** Makes the object of the message at address `b` of `s`. */
@@ -55,7 +61,12 @@ class Writer {
   /** An expression for a leaf at a constant offset from `b`. */
   leaf(read: LeafReader, field: { type: Field['type'] }, offset: number, length: number): string {
     const at = `b+${offset}`;
-    return (offset % 4 === 0 && alignedLeaf(field.type, at)) || `${this.use(read)}(s,${at},${length})`;
+    if (offset % 4 === 0) {
+      if (length === 4 && isIp(field.type)) return `${this.use(formatIpv4Word)}(s.u32[(${at})>>2])`;
+      const aligned = alignedLeaf(field.type, at);
+      if (aligned !== undefined) return aligned;
+    }
+    return `${this.use(read)}(s,${at},${length})`;
   }
 
   struct(field: { struct: Parameters<typeof layoutOf>[0] }, offset: number, length: number): string {

@@ -15,10 +15,18 @@ let prefixKey = -1;
 let prefixText = '';
 
 export function formatIpv4(bytes: Uint8Array, at: number): string {
-  const prefix = ((bytes[at] as number) << 16) | ((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number);
-  const octet = bytes[at + 3] as number;
-  const key = ((prefix << 8) | octet) >>> 0;
-  const slot = (key ^ (key >>> 11) ^ (key >>> 22)) & (SLOTS - 1);
+  return formatIpv4Word(
+    (bytes[at] as number) |
+      ((bytes[at + 1] as number) << 8) |
+      ((bytes[at + 2] as number) << 16) |
+      ((bytes[at + 3] as number) << 24),
+  );
+}
+
+/** The address whose bytes are those of a little-endian word. */
+export function formatIpv4Word(word: number): string {
+  const key = word >>> 0;
+  const slot = (key ^ (key >>> 10) ^ (key >>> 22)) & (SLOTS - 1);
   const again = seenKeys[slot] === key;
   if (again) {
     const seen = seenTexts[slot] as string;
@@ -27,11 +35,12 @@ export function formatIpv4(bytes: Uint8Array, at: number): string {
     seenKeys[slot] = key;
     if (seenTexts[slot] !== '') seenTexts[slot] = '';
   }
+  const prefix = key & 0xffffff;
   if (prefix !== prefixKey) {
     prefixKey = prefix;
-    prefixText = `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.`;
+    prefixText = `${prefix & 0xff}.${(prefix >>> 8) & 0xff}.${prefix >>> 16}.`;
   }
-  const text = prefixText + (OCTETS[octet] as string);
+  const text = prefixText + (OCTETS[key >>> 24] as string);
   if (again) seenTexts[slot] = text;
   return text;
 }

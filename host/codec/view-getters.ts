@@ -1,6 +1,6 @@
 import type { ShapeNodes } from './block.js';
 import { codeAllowed } from './code.js';
-import { alignedLeaf } from './compiled.js';
+import { alignedLeaf, isIp } from './compiled.js';
 import { MESSAGE_HEADER_LENGTH, TYPE_MASK } from './constants.js';
 import { NODE_WORDS, RAW } from './layout.js';
 import { layoutOf, leafReader } from './leaves.js';
@@ -8,6 +8,7 @@ import type { Source } from './machine.js';
 import { endOf, fieldReader } from './objects.js';
 import type { CompiledMessage, Registry } from './registry.js';
 import type { Field } from './table.js';
+import { formatIpv4Word } from './text.js';
 
 /* What a view keeps, under symbols: attributes may have any name. */
 export const SOURCE = Symbol('source');
@@ -61,13 +62,17 @@ const leaves: readonly string[] = ['integer', 'autoInteger', 'string', 'flag', '
  */
 function leafGetter({ type, number }: Field): Getter | undefined {
   if (!leaves.includes(type.kind) || !codeAllowed()) return undefined;
-  const value = alignedLeaf(type, 'a') ?? `read(s,a,p[${2 * number + 1}])`;
+  const other = `read(s,a,p[${2 * number + 1}])`;
+  const value = isIp(type)
+    ? `p[${2 * number + 1}]===4?ipv4(s.u32[a>>2]):${other}`
+    : (alignedLeaf(type, 'a') ?? other);
   const body = `return function(){const p=this[SHAPE].places,o=p[${2 * number}];if(o===0)return undefined;const s=this[SOURCE],a=this[ADDRESS]+o;return ${value}}`;
-  return new Function('SOURCE', 'ADDRESS', 'SHAPE', 'read', body)(
+  return new Function('SOURCE', 'ADDRESS', 'SHAPE', 'read', 'ipv4', body)(
     SOURCE,
     ADDRESS,
     SHAPE,
     leafReader(type),
+    formatIpv4Word,
   ) as Getter;
 }
 

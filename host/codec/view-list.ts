@@ -1,5 +1,5 @@
 import type { Message, Protocol } from '../schema/definition.js';
-import { nodesOf, RECORD_WORDS, recordWords, scanRecords } from './block.js';
+import { nodesOf, RECORD_WORDS, runWords, scanRecords } from './block.js';
 import { TYPE_MASK } from './constants.js';
 import { NODE_WORDS, RAW, STATUS_FLEETING } from './layout.js';
 import { Source } from './machine.js';
@@ -50,21 +50,23 @@ function shapeOf(owner: Registry, at: number, serial: number, tail: number, leng
   return shape;
 }
 
-/** Messages that stand in one piece of memory; `first` is the number of the first one. */
-interface Piece {
-  readonly first: number;
-  readonly source: Source;
-}
+/* Words of a run: number of its first message, address of that in its source, bytes from one to the next, numbers of shape and source. */
+const FIRST = 0;
+const ADDRESS = 1;
+const STRIDE = 2;
+const SHAPE = 3;
+const SOURCE = 4;
+const RUN_WORDS = 5;
 
 /**
- * The messages of a dump. It keeps two numbers a message; a view is made when one is asked for, so that those that a
- * loop has gone past cost nothing.
+ * The messages of a dump. It keeps five numbers for each run of messages that are built the same; a view is made when
+ * one is asked for, so that those that a loop has gone past cost nothing.
  */
 export class ViewList<M extends Message> implements Iterable<ViewOf<M>> {
-  /** Of each message its address in its source, and the number of its shape. */
-  #rows = new Uint32Array(128);
+  #runs = new Uint32Array(16 * RUN_WORDS);
+  #runCount = 0;
   #length = 0;
-  #pieces: Piece[] = [];
+  #sources: Source[] = [];
   #shapes: ViewShape[] = [];
   #classes: (typeof View)[] = [];
 
@@ -74,38 +76,51 @@ export class ViewList<M extends Message> implements Iterable<ViewOf<M>> {
 
   /** The message with that number; negative ones count from the end. */
   at(index: number): ViewOf<M> | undefined {
-    const row = index < 0 ? this.#length + index : index;
+    const row = Math.trunc(index < 0 ? this.#length + index : index);
     if (!(row >= 0 && row < this.#length)) return undefined;
+    const runs = this.#runs;
     let low = 0;
-    for (let high = this.#pieces.length - 1; low < high; ) {
+    for (let high = this.#runCount - 1; low < high; ) {
       const middle = (low + high + 1) >> 1;
-      if ((this.#pieces[middle] as Piece).first <= row) low = middle;
+      if ((runs[middle * RUN_WORDS + FIRST] as number) <= row) low = middle;
       else high = middle - 1;
     }
-    return this.#view((this.#pieces[low] as Piece).source, Math.trunc(row));
+    const run = low * RUN_WORDS;
+    const within = row - (runs[run + FIRST] as number);
+    const address = (runs[run + ADDRESS] as number) + within * (runs[run + STRIDE] as number);
+    const shape = runs[run + SHAPE] as number;
+    const Class = this.#classes[shape] as typeof View;
+    const source = this.#sources[runs[run + SOURCE] as number] as Source;
+    return new Class(source, address, this.#shapes[shape] as ViewShape) as ViewOf<M>;
   }
 
   [Symbol.iterator](): IterableIterator<ViewOf<M>> {
-    let row = 0;
-    let piece = 0;
-    let end = 0;
+    let run = 0;
+    let left = 0;
+    let address = 0;
+    let stride = 0;
     let source: Source | undefined;
-    let rows = this.#rows;
-    const shapes = this.#shapes;
-    const classes = this.#classes;
+    let shape: ViewShape | undefined;
+    let Class: typeof View = View;
+    const enter = (): boolean => {
+      if (run === this.#runCount) return false;
+      const at = run++ * RUN_WORDS;
+      const runs = this.#runs;
+      const end = run < this.#runCount ? (runs[at + RUN_WORDS + FIRST] as number) : this.#length;
+      left = end - (runs[at + FIRST] as number);
+      address = runs[at + ADDRESS] as number;
+      stride = runs[at + STRIDE] as number;
+      source = this.#sources[runs[at + SOURCE] as number];
+      shape = this.#shapes[runs[at + SHAPE] as number];
+      Class = this.#classes[runs[at + SHAPE] as number] as typeof View;
+      return true;
+    };
     const next = (): IteratorResult<ViewOf<M>> => {
-      if (row >= end) {
-        if (row >= this.#length) return { done: true, value: undefined };
-        rows = this.#rows;
-        while (row >= end) {
-          source = (this.#pieces[piece] as Piece).source;
-          end = this.#pieces[++piece]?.first ?? this.#length;
-        }
-      }
-      const shape = rows[2 * row + 1] as number;
-      const Class = classes[shape] as typeof View;
-      const value = new Class(source as Source, rows[2 * row++] as number, shapes[shape] as ViewShape);
-      return { done: false, value: value as ViewOf<M> };
+      if (left === 0 && !enter()) return { done: true, value: undefined };
+      left--;
+      const value = new Class(source as Source, address, shape as ViewShape) as ViewOf<M>;
+      address += stride;
+      return { done: false, value };
     };
     const iterator = { next, [Symbol.iterator]: () => iterator };
     return iterator;
@@ -133,16 +148,11 @@ export class ViewList<M extends Message> implements Iterable<ViewOf<M>> {
     return this.map((view) => view.toObject());
   }
 
-  #view(source: Source, row: number): ViewOf<M> {
-    const shape = this.#rows[2 * row + 1] as number;
-    const Class = this.#classes[shape] as typeof View;
-    return new Class(source, this.#rows[2 * row] as number, this.#shapes[shape] as ViewShape) as ViewOf<M>;
-  }
-
   /** Forgets all of them. */
   clear(): void {
     this.#length = 0;
-    this.#pieces = [];
+    this.#runCount = 0;
+    this.#sources = [];
     this.#shapes = [];
     this.#classes = [];
   }
@@ -169,7 +179,7 @@ export class ViewList<M extends Message> implements Iterable<ViewOf<M>> {
   /** Makes the bytes the source of the messages that follow; returns where they begin in it. */
   #begin(bytes: Uint8Array): number {
     const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
-    this.#pieces.push({ first: this.#length, source: new Source(aligned.buffer) });
+    this.#sources.push(new Source(aligned.buffer));
     return aligned.byteOffset;
   }
 
@@ -185,35 +195,39 @@ export class ViewList<M extends Message> implements Iterable<ViewOf<M>> {
   ): number {
     const wanted = only === undefined ? -1 : owner.compile(only).identifier;
     let known = -1;
-    return scanRecords(owner, owner.directory(protocol), address, bytes, final, (u32, first, last) => {
-      const rows = this.#room((last - first) / RECORD_WORDS);
-      let row = 2 * this.#length;
+    return scanRecords(owner, owner.directory(protocol), address, bytes, final, true, (u32, first, last) => {
+      const runs = this.#room((last - first) / RECORD_WORDS);
       let shape = this.#shapes.length - 1;
       for (let record = first; record < last; record += RECORD_WORDS) {
-        const at = u32[record + recordWords.shape] as number;
-        const tail = u32[record + recordWords.identifierAndStatus] as number;
+        const at = u32[record + runWords.shape] as number;
+        const tail = u32[record + runWords.identifierAndStatus] as number;
         if (at === 0 || (wanted >= 0 && (tail & 0xffff) !== wanted)) continue;
-        const serial = u32[record + recordWords.serial] as number;
+        const serial = u32[record + runWords.serial] as number;
+        const length = u32[record + runWords.length] as number;
         if (serial !== known) {
           known = serial;
-          shape = this.#meet(shapeOf(owner, at, serial, tail, u32[record + recordWords.length] as number));
+          shape = this.#meet(shapeOf(owner, at, serial, tail, length));
         }
-        rows[row++] = (u32[record + recordWords.address] as number) + shift;
-        rows[row++] = shape;
+        const run = this.#runCount++ * RUN_WORDS;
+        runs[run + FIRST] = this.#length;
+        runs[run + ADDRESS] = (u32[record + runWords.address] as number) + shift;
+        runs[run + STRIDE] = (length + 3) & ~3;
+        runs[run + SHAPE] = shape;
+        runs[run + SOURCE] = this.#sources.length - 1;
+        this.#length += u32[record + runWords.count] as number;
       }
-      this.#length = row / 2;
     });
   }
 
-  /** The rows, with room for some more. */
+  /** The runs, with room for some more. */
   #room(more: number): Uint32Array {
-    const needed = 2 * (this.#length + more);
-    if (needed > this.#rows.length) {
-      const rows = new Uint32Array(Math.max(needed, 2 * this.#rows.length));
-      rows.set(this.#rows);
-      this.#rows = rows;
+    const needed = RUN_WORDS * (this.#runCount + more);
+    if (needed > this.#runs.length) {
+      const runs = new Uint32Array(Math.max(needed, 2 * this.#runs.length));
+      runs.set(this.#runs);
+      this.#runs = runs;
     }
-    return this.#rows;
+    return this.#runs;
   }
 
   /** The number of a shape in this list. */

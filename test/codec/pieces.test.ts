@@ -5,7 +5,7 @@ import { link } from '../../host/schema/link/link.js';
 
 /* Blocks larger than what the codec holds at a time (128 KiB). */
 
-const { newlink } = link.messages;
+const { getlink, newlink } = link.messages;
 const PIECE = 128 * 1024;
 
 /** A message for each length of an unknown attribute, one behind the other; the headers number them. */
@@ -58,6 +58,46 @@ test('no message is lost or read twice where two pieces meet', (t) => {
       },
     ),
     { numRuns: 30 },
+  );
+  t.end();
+});
+
+test('views of runs of equal messages, in any mixture, also over several pieces', (t) => {
+  const kinds = [
+    (index: number) => encode(newlink, { header: { index }, attributes: { mtu: index } }),
+    (index: number) => encode(newlink, { header: { index }, attributes: { mtu: index, group: 1 } }),
+    (index: number) => encode(newlink, { header: { index }, attributes: { ifname: 'abcde' } }),
+    (index: number) => encode(getlink, { header: { index } }),
+  ];
+  fc.assert(
+    fc.property(
+      fc.array(
+        fc.tuple(fc.nat(kinds.length - 1), fc.oneof(fc.constant(1), fc.integer({ min: 1, max: 2500 }))),
+        {
+          maxLength: 12,
+        },
+      ),
+      (mixture) => {
+        let index = 0;
+        const messages = mixture.flatMap(([kind, count]) =>
+          Array.from({ length: count }, () => Buffer.from(kinds[kind]?.(++index) ?? [])),
+        );
+        const block = Buffer.concat(messages.flatMap((m) => [m, Buffer.alloc(-m.length & 3)]));
+        const expected = decode('route', block).filter(({ name }) => name === 'newlink');
+        const views = decodeViews('route', block, newlink);
+        const indexes = expected.map(({ header }) => header.index);
+        t.same(
+          views.map((view) => view.index),
+          indexes,
+        );
+        t.equal(views.length, indexes.length);
+        for (const row of [0, 1, indexes.length >> 1, indexes.length - 1]) {
+          t.same(views.at(row)?.toObject(), expected[row]);
+        }
+        t.equal(views.at(indexes.length), undefined);
+      },
+    ),
+    { numRuns: 40 },
   );
   t.end();
 });
