@@ -64,18 +64,13 @@ function turn(
   return JSON.parse(done.stdout) as Output;
 }
 
-const ourProgram = [execPath, `${root}dist/bench/program.js`];
-
-function commandOf(rival: Rival): readonly string[] | undefined {
-  return rival.peer === 'javascript' ? ourProgram : peers[rival.peer].command;
-}
-
 function compare(inputs: Inputs, one: Case): void {
   const items = one.items ?? ROUTES;
+  const ourProgram = [execPath, ...(one.nodeOptions ?? []), `${root}dist/bench/program.js`];
   const contestants = [
     { rival: undefined, command: ourProgram, bench: one.ours, rounds: one.rounds },
     ...one.rivals.flatMap((rival) => {
-      const command = commandOf(rival);
+      const command = rival.peer === 'javascript' ? ourProgram : peers[rival.peer].command;
       if (command !== undefined)
         return [{ rival, command, bench: rival.bench, rounds: rival.rounds ?? one.rounds }];
       table.skip(
