@@ -1,10 +1,12 @@
 /*
- * Framing: from a buffer of messages to one record each.
+ * Framing: from a buffer of messages to one record for each run of them that follow each other and have one shape.
  *
- *   record   +0 offset   +4 length   +8 nlmsg_type, nlmsg_flags   +12 nlmsg_seq   +16 nlmsg_pid
+ *   record   +0 address of the first   +4 length of each   +8 count
  *            +20 message number | status << 16   +24 shape   +28 serial of the shape
  *
- *   or one for each run of messages that follow each other and have one shape, with their count at +8.
+ * A survey's records are of single messages:
+ *
+ *   record   +0 address   +4 length   +8 nlmsg_type, nlmsg_flags   +12 nlmsg_seq   +20 status << 16
  */
 import {
   NLM_F_DUMP_INTR,
@@ -25,29 +27,26 @@ export let position: usize = 0;
 /** How many of the rest's messages there were in the last survey. */
 export let surveyed: u32 = 0;
 
-function record(out: usize, at: usize, length: u32): void {
+/** The record of bytes that are no message. */
+function rubbish(out: usize, at: usize, length: u32): void {
+  memory.fill(out, 0, RECORD_SIZE);
   store<u32>(out, <u32>at);
   store<u32>(out, length, 4);
-  store<u32>(out, load<u32>(at, 4), 8);
-  store<u32>(out, load<u32>(at, 8), 12);
-  store<u32>(out, load<u32>(at, 12), 16);
+  store<u32>(out, STATUS_TRUNCATED << 16, 20);
 }
 
 /**
- * Writes a record for each message between `at` and `end`, or for each run of them, at most `limit`. Bytes at the end
- * that are no message make one record without shape. Stops early (see `position`) when the shapes' arena is full.
+ * Writes a record for each run of messages between `at` and `end`, at most `limit`. Bytes at the end that are no
+ * message make one record without shape. Stops early (see `position`) when the shapes' arena is full.
  */
-export function scan(directory: usize, at: usize, end: usize, out: usize, limit: u32, runs: bool): u32 {
+export function scan(directory: usize, at: usize, end: usize, out: usize, limit: u32): u32 {
   let count: u32 = 0;
   let before: usize = 0;
   while (at < end && count < limit) {
     const left = <u32>(end - at);
     const told = left >= NLMSG_HDRLEN ? load<u32>(at) : 0;
     if (told < NLMSG_HDRLEN) {
-      memory.fill(out, 0, RECORD_SIZE);
-      store<u32>(out, <u32>at);
-      store<u32>(out, left, 4);
-      store<u32>(out, STATUS_TRUNCATED << 16, 20);
+      rubbish(out, at, left);
       at = end;
       count++;
       break;
@@ -55,10 +54,11 @@ export function scan(directory: usize, at: usize, end: usize, out: usize, limit:
     const length = min(told, left);
     const shape = shapeOf(directory, at, length, told > left);
     if (shape == 0) break;
-    if (runs && shape == before) store<u32>(out - RECORD_SIZE, load<u32>(out - RECORD_SIZE, 8) + 1, 8);
+    if (shape == before) store<u32>(out - RECORD_SIZE, load<u32>(out - RECORD_SIZE, 8) + 1, 8);
     else {
-      record(out, at, length);
-      if (runs) store<u32>(out, 1, 8);
+      store<u32>(out, <u32>at);
+      store<u32>(out, length, 4);
+      store<u32>(out, 1, 8);
       store<u32>(out, load<u32>(shape, SHAPE_MESSAGE) | (load<u32>(shape, SHAPE_STATUS) << 16), 20);
       store<u32>(out, <u32>shape, 24);
       store<u32>(out, load<u32>(shape, SHAPE_SERIAL), 28);
@@ -83,10 +83,7 @@ export function survey(at: usize, end: usize, sequence: u32, out: usize, limit: 
     const left = <u32>(end - at);
     const told = left >= NLMSG_HDRLEN ? load<u32>(at) : 0;
     if (told < NLMSG_HDRLEN) {
-      memory.fill(out, 0, RECORD_SIZE);
-      store<u32>(out, <u32>at);
-      store<u32>(out, left, 4);
-      store<u32>(out, STATUS_TRUNCATED << 16, 20);
+      rubbish(out, at, left);
       at = end;
       count++;
       break;
@@ -99,9 +96,11 @@ export function survey(at: usize, end: usize, sequence: u32, out: usize, limit: 
       load<u32>(at, 8) != sequence ||
       told > left
     ) {
-      record(out, at, length);
+      store<u32>(out, <u32>at);
+      store<u32>(out, length, 4);
+      store<u32>(out, head, 8);
+      store<u32>(out, load<u32>(at, 8), 12);
       store<u32>(out, told > left ? STATUS_TRUNCATED << 16 : 0, 20);
-      store<u64>(out, 0, 24);
       out += RECORD_SIZE;
       count++;
     } else surveyed++;

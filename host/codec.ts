@@ -1,5 +1,5 @@
 /** `netloom/codec`: netlink messages from bytes and to bytes, without sockets, addon or root. */
-import { type DecodedMessage, visitMessages } from './codec/block.js';
+import { type DecodedMessage, proceed, visitRuns } from './codec/block.js';
 import { controlTypes } from './codec/constants.js';
 import { decodeMessages, unknownProtocol } from './codec/decode.js';
 import { STATUS_TRUNCATED } from './codec/layout.js';
@@ -71,19 +71,14 @@ export function decodeRecords(protocol: Protocol, bytes: Uint8Array): MessageRec
   const owner = registry();
   const start = owner.machine.load(bytes);
   const found: MessageRecord[] = [];
-  visitMessages(owner, owner.directory(protocol), start, bytes.length, (one) => {
-    const { address, length, type, flags, seq, pid, message, status } = one;
-    const name = message?.definition.name ?? controlName(type) ?? 'unknown';
-    found.push({
-      offset: address - start,
-      length,
-      name,
-      type,
-      flags,
-      seq,
-      pid,
-      truncated: (status & STATUS_TRUNCATED) !== 0,
-    });
+  visitRuns(owner, owner.directory(protocol), start, bytes.length, (one, count) => {
+    const name = one.message?.definition.name ?? controlName(one.type) ?? 'unknown';
+    const truncated = (one.status & STATUS_TRUNCATED) !== 0;
+    for (let left = count; ; proceed(one, owner.machine.memory)) {
+      const { address, length, type, flags, seq, pid } = one;
+      found.push({ offset: address - start, length, name, type, flags, seq, pid, truncated });
+      if (--left === 0) break;
+    }
   });
   return found;
 }

@@ -49,7 +49,7 @@ const RECORDS = 1024;
 const readError = structReader(nlmsgerr);
 const readRequest = structReader(nlmsghdr);
 
-/** Words of the record of a run; what else those of single messages have is read by `visitMessages`. */
+/** Words of the record of a run. */
 export const runWords = {
   address: 0,
   length: 1,
@@ -65,8 +65,8 @@ type TakeRecords = (u32: Uint32Array, first: number, last: number) => void;
 export const RECORD_WORDS = RECORD_SIZE / 4;
 
 /**
- * Walks the messages in a piece of the module's memory. `take` gets what the module wrote down about them, or about
- * `runs` of them that are built the same, some at a time. Unless the piece is the `final` one of its block, a message that it cuts off is left for the next. Returns
+ * Walks the messages in a piece of the module's memory. `take` gets what the module wrote down about runs of
+ * them that are built the same, some at a time. Unless the piece is the `final` one of its block, a message that it cuts off is left for the next. Returns
  * the bytes of what was walked.
  */
 export function scanRecords(
@@ -75,7 +75,6 @@ export function scanRecords(
   start: number,
   length: number,
   final: boolean,
-  runs: boolean,
   take: TakeRecords,
 ): number {
   const { exports, memory } = machine;
@@ -85,7 +84,7 @@ export function scanRecords(
   let at = start;
   let single = false;
   while (at < end) {
-    const count = exports.scan(directory, at, end, out, RECORDS, runs);
+    const count = exports.scan(directory, at, end, out, RECORDS);
     at = exports.position.value as number;
     const { u32 } = memory;
     const last = first + count * RECORD_WORDS;
@@ -105,13 +104,16 @@ export function scanRecords(
   return length;
 }
 
-/** Visits the messages of a piece of memory (see `scanRecords`); `found` is the same object each time. */
-export function visitMessages(
+/**
+ * Visits the runs of messages in a piece of memory (see `scanRecords`); `found` is the same object each time and
+ * describes the first of `count` messages.
+ */
+export function visitRuns(
   owner: Registry,
   directory: number,
   start: number,
   length: number,
-  visit: (found: Found) => void,
+  visit: (found: Found, count: number) => void,
   final = true,
 ): number {
   const found: Found = {
@@ -126,23 +128,40 @@ export function visitMessages(
     shape: 0,
     serial: 0,
   };
-  return scanRecords(owner, directory, start, length, final, false, (u32, first, last) => {
+  return scanRecords(owner, directory, start, length, final, (u32, first, last) => {
     for (let record = first; record < last; record += RECORD_WORDS) {
-      const head = u32[record + 2] as number;
-      const tail = u32[record + 5] as number;
-      found.address = u32[record] as number;
-      found.length = u32[record + 1] as number;
-      found.type = head & 0xffff;
-      found.flags = head >>> 16;
-      found.seq = u32[record + 3] as number;
-      found.pid = u32[record + 4] as number;
+      const tail = u32[record + runWords.identifierAndStatus] as number;
+      found.address = u32[record + runWords.address] as number;
+      found.length = u32[record + runWords.length] as number;
       found.message = owner.messages[tail & 0xffff];
       found.status = tail >>> 16;
-      found.shape = u32[record + 6] as number;
-      found.serial = u32[record + 7] as number;
-      visit(found);
+      found.shape = u32[record + runWords.shape] as number;
+      found.serial = u32[record + runWords.serial] as number;
+      if (found.shape === 0) found.type = found.flags = found.seq = found.pid = 0;
+      else readHeader(found, u32);
+      visit(found, u32[record + runWords.count] as number);
     }
   });
+}
+
+function readHeader(found: Found, u32: Uint32Array): void {
+  const at = found.address >> 2;
+  const head = u32[at + 1] as number;
+  found.type = head & 0xffff;
+  found.flags = head >>> 16;
+  found.seq = u32[at + 2] as number;
+  found.pid = u32[at + 3] as number;
+}
+
+/** Bytes from a message to the next of its run. */
+export function strideOf({ length }: Found): number {
+  return (length + 3) & ~3;
+}
+
+/** Makes `found` describe the next message of its run. */
+export function proceed(found: Found, { u32 }: Source): void {
+  found.address += strideOf(found);
+  readHeader(found, u32);
 }
 
 /** A shape's nodes, and how many there are. */

@@ -35,10 +35,6 @@ export function isIp(type: TypeData): boolean {
 export type ObjectMaker = (
   s: Source,
   b: number,
-  type: number,
-  flags: number,
-  seq: number,
-  pid: number,
   /** Number of the call that decodes: messages of one may share what is equal. */
   call: number,
 ) => DecodedMessage;
@@ -158,27 +154,27 @@ class Writer {
   }
 }
 
-function literal(message: CompiledMessage, header: string, attributes: string): string {
+/** All messages of a shape are of one type; the rest of nlmsghdr is read, `u` being the words and `i` the first one's number. */
+function literal(message: CompiledMessage, type: number, header: string, attributes: string): string {
   const name = JSON.stringify(message.definition.name);
-  return `return{name:${name},type:type,flags:flags,seq:seq,pid:pid,header:${header},attributes:${attributes}}`;
+  return `return{name:${name},type:${type},flags:u[i+1]>>>16,seq:u[i+2],pid:u[i+3],header:${header},attributes:${attributes}}`;
 }
 
-function plain(message: CompiledMessage, header: string, attributes: string): string {
-  return `return function(s,b,type,flags,seq,pid,call){${literal(message, header, attributes)}}`;
-}
+const begin = 'return function(s,b,call){const u=s.u32,i=b>>2;';
 
 /**
  * Messages of one call whose headers are the same words share one object for it, which is frozen: in a dump of routes
  * nearly all do. Only within a call: what was handed out before is its owner's.
  */
-function sharing(message: CompiledMessage, words: number, header: string, attributes: string): string {
-  const numbers = Array.from({ length: words }, (_, i) => i);
-  const same = numbers.map((i) => `u[i+${i}]===w${i}`).join('&&');
-  const keep = numbers.map((i) => `w${i}=u[i+${i}];`).join('');
-  return `let last=-1,shared,frozen=false,${numbers.map((i) => `w${i}=0`).join(',')};
-return function(s,b,type,flags,seq,pid,call){const u=s.u32,i=(b+${MESSAGE_HEADER_LENGTH})>>2;let h;
+function sharing(words: number, header: string, make: (header: string) => string): string {
+  const numbers = Array.from({ length: words }, (_, n) => n);
+  const word = (n: number): string => `u[i+${MESSAGE_HEADER_LENGTH / 4 + n}]`;
+  const same = numbers.map((n) => `${word(n)}===w${n}`).join('&&');
+  const keep = numbers.map((n) => `w${n}=${word(n)};`).join('');
+  return `let last=-1,shared,frozen=false,${numbers.map((n) => `w${n}=0`).join(',')};
+${begin}let h;
 if(last===call&&${same}){h=shared;if(!frozen){Object.freeze(h);frozen=true}}else{h=${header};shared=h;frozen=false;last=call;${keep}}
-${literal(message, 'h', attributes)}}`;
+${make('h')}}`;
 }
 
 /** A function for messages of this shape, or nothing where code from strings is forbidden. */
@@ -196,7 +192,8 @@ export function compileObject(
   const attributes = writer.set(message.set, nodes, 0, nodes.count);
   const words = message.headerSize / 4;
   const whole = found.length >= MESSAGE_HEADER_LENGTH + message.headerSize && words > 0;
-  const body = whole ? sharing(message, words, header, attributes) : plain(message, header, attributes);
+  const make = (made: string): string => literal(message, found.type, made, attributes);
+  const body = whole ? sharing(words, header, make) : `${begin}${make(header)}}`;
   const names = writer.values.map((_, i) => `r${i}`);
   return new Function(...names, body)(...writer.values) as ObjectMaker;
 }

@@ -1,9 +1,19 @@
 import type { AttributesOf, HeaderOf, Message, Protocol } from '../schema/definition.js';
-import { type DecodedMessage, type Found, nodesOf, rubbish, toObject, visitMessages } from './block.js';
+import {
+  type DecodedMessage,
+  type Found,
+  nodesOf,
+  proceed,
+  rubbish,
+  strideOf,
+  toObject,
+  visitRuns,
+} from './block.js';
 import { compileObject, type ObjectMaker } from './compiled.js';
 import { DecodeError } from './errors.js';
 import { STATUS_FLEETING, STATUS_TRUNCATED } from './layout.js';
-import { type Registry, registry } from './registry.js';
+import type { Source } from './machine.js';
+import { type CompiledMessage, type Registry, registry } from './registry.js';
 
 /** A decoded message of a known kind. */
 export interface MessageOf<M extends Message> extends DecodedMessage {
@@ -27,41 +37,52 @@ const USES_BEFORE_COMPILING = 24;
 const MAXIMUM_MAKERS = 1024;
 const makers = new Map<number, Maker>();
 let makersGeneration = -1;
-let lastSerial = -1;
-let lastMaker: Maker | undefined;
 
-function makerOf(serial: number): Maker {
-  if (serial === lastSerial && lastMaker !== undefined) return lastMaker;
-  let maker = makers.get(serial);
+/** What makes the objects of a shape; nothing when it isn't to be met again. */
+function makerOf({ machine }: Registry, found: Found): Maker | undefined {
+  if (found.message === undefined || (found.status & (STATUS_FLEETING | STATUS_TRUNCATED)) !== 0)
+    return undefined;
+  if (machine.generation !== makersGeneration) {
+    makers.clear();
+    makersGeneration = machine.generation;
+  }
+  let maker = makers.get(found.serial);
   if (maker === undefined) {
     if (makers.size >= MAXIMUM_MAKERS) makers.clear();
     maker = { uses: 0, make: undefined };
-    makers.set(serial, maker);
+    makers.set(found.serial, maker);
   }
-  lastSerial = serial;
-  lastMaker = maker;
   return maker;
 }
 
 let calls = 0;
 
-function objectOf(owner: Registry, found: Found): DecodedMessage {
-  const { memory, generation } = owner.machine;
-  if (found.message !== undefined && (found.status & (STATUS_FLEETING | STATUS_TRUNCATED)) === 0) {
-    if (generation !== makersGeneration) {
-      makers.clear();
-      lastSerial = -1;
-      makersGeneration = generation;
+/** Appends the objects of a run of messages. */
+function appendRun(owner: Registry, found: Found, count: number, out: DecodedMessage[]): void {
+  const { memory } = owner.machine;
+  const maker = makerOf(owner, found);
+  let left = count;
+  while (maker?.make === undefined) {
+    out.push(toObject(owner, found, memory, found.address, nodesOf(memory, found.shape)));
+    if (--left === 0) return;
+    if (maker !== undefined && ++maker.uses === USES_BEFORE_COMPILING) {
+      maker.make = compileObject(found.message as CompiledMessage, found, nodesOf(memory, found.shape));
     }
-    const maker = makerOf(found.serial);
-    if (maker.make !== undefined) {
-      return maker.make(memory, found.address, found.type, found.flags, found.seq, found.pid, calls);
-    }
-    if (++maker.uses === USES_BEFORE_COMPILING) {
-      maker.make = compileObject(found.message, found, nodesOf(memory, found.shape));
-    }
+    proceed(found, memory);
   }
-  return toObject(owner, found, memory, found.address, nodesOf(memory, found.shape));
+  appendMade(maker.make, memory, found.address, strideOf(found), left, out);
+}
+
+function appendMade(
+  make: ObjectMaker,
+  memory: Source,
+  address: number,
+  stride: number,
+  count: number,
+  out: DecodedMessage[],
+): void {
+  const call = calls;
+  for (let n = 0; n < count; n++) out.push(make(memory, address + n * stride, call));
 }
 
 /** Decodes messages of registered families from a block of bytes; `only` leaves out all but one kind. */
@@ -103,14 +124,15 @@ function appendMessages(
 ): number {
   const directory = owner.directory(protocol);
   const wanted = only === undefined ? undefined : owner.compile(only).identifier;
-  return visitMessages(
+  return visitRuns(
     owner,
     directory,
     address,
     length,
-    (found) => {
+    (found, count) => {
       if (wanted !== undefined && found.message?.identifier !== wanted) return;
-      out.push(found.shape === 0 ? rubbish(found, owner.machine.memory) : objectOf(owner, found));
+      if (found.shape === 0) out.push(rubbish(found, owner.machine.memory));
+      else appendRun(owner, found, count, out);
     },
     final,
   );

@@ -1,5 +1,5 @@
 import type { Protocol } from '../schema/definition.js';
-import { nodesOf, type ShapeNodes, visitMessages } from './block.js';
+import { nodesOf, type ShapeNodes, visitRuns } from './block.js';
 import { TYPE_MASK } from './constants.js';
 import { NODE_WORDS } from './layout.js';
 import { type Registry, registry } from './registry.js';
@@ -34,7 +34,7 @@ export function explainAck(
 ): AckExplanation {
   const explanation: { attribute?: string; missing?: string } = {};
   const start = owner.machine.load(request);
-  visitMessages(owner, owner.directory(protocol), start, request.length, (found) => {
+  visitRuns(owner, owner.directory(protocol), start, request.length, (found) => {
     if (found.message === undefined || found.address !== start) return;
     const nodes = nodesOf(owner.machine.memory, found.shape);
     const locate = (offset: number): number[] => {

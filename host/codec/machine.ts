@@ -20,7 +20,7 @@ interface Exports extends Record<string, unknown> {
   heapBase(): number;
   setArena(start: number, end: number): void;
   forgetShapes(): void;
-  scan(directory: number, at: number, end: number, out: number, limit: number, runs: boolean): number;
+  scan(directory: number, at: number, end: number, out: number, limit: number): number;
   survey(at: number, end: number, sequence: number, out: number, limit: number): number;
   columns(
     directory: number,

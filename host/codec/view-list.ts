@@ -195,7 +195,7 @@ export class ViewList<M extends Message> implements Iterable<ViewOf<M>> {
   ): number {
     const wanted = only === undefined ? -1 : owner.compile(only).identifier;
     let known = -1;
-    return scanRecords(owner, owner.directory(protocol), address, bytes, final, true, (u32, first, last) => {
+    return scanRecords(owner, owner.directory(protocol), address, bytes, final, (u32, first, last) => {
       const runs = this.#room((last - first) / RECORD_WORDS);
       let shape = this.#shapes.length - 1;
       for (let record = first; record < last; record += RECORD_WORDS) {

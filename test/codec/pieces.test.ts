@@ -64,10 +64,11 @@ test('no message is lost or read twice where two pieces meet', (t) => {
 
 test('views of runs of equal messages, in any mixture, also over several pieces', (t) => {
   const kinds = [
-    (index: number) => encode(newlink, { header: { index }, attributes: { mtu: index } }),
-    (index: number) => encode(newlink, { header: { index }, attributes: { mtu: index, group: 1 } }),
-    (index: number) => encode(newlink, { header: { index }, attributes: { ifname: 'abcde' } }),
-    (index: number) => encode(getlink, { header: { index } }),
+    (index: number) => encode(newlink, { seq: index, header: { index }, attributes: { mtu: index } }),
+    (index: number) =>
+      encode(newlink, { seq: index, header: { index }, attributes: { mtu: index, group: 1 } }),
+    (index: number) => encode(newlink, { seq: index, header: { index }, attributes: { ifname: 'abcde' } }),
+    (index: number) => encode(getlink, { seq: index, header: { index } }),
   ];
   fc.assert(
     fc.property(
@@ -86,6 +87,10 @@ test('views of runs of equal messages, in any mixture, also over several pieces'
         const expected = decode('route', block).filter(({ name }) => name === 'newlink');
         const views = decodeViews('route', block, newlink);
         const indexes = expected.map(({ header }) => header.index);
+        t.same(
+          expected.map(({ seq }) => seq),
+          indexes,
+        );
         t.same(
           views.map((view) => view.index),
           indexes,
