@@ -119,12 +119,12 @@ function nativeClient() {
 }
 
 async function pluginBundle() {
-  const inputs = ['dist/host', 'scripts/lib/bundle.mjs'].map((path) =>
+  const inputs = ['dist/host', 'scripts/lib/bundle.mjs', 'scripts/lib/compile.mjs'].map((path) =>
     newest(join(root, path), (file) => /\.m?js$/.test(file)),
   );
   if (oldest(bundle) >= Math.max(...inputs)) return;
   say('Bundling the plugins …');
-  await bundlePlugins('dist/host/plugins/entry.js');
+  await bundlePlugins('dist/host/plugins/entry.js', []);
 }
 
 await script(async () => {
