@@ -124,7 +124,8 @@ async function pluginBundle() {
   );
   if (oldest(bundle) >= Math.max(...inputs)) return;
   say('Bundling the plugins …');
-  await bundlePlugins('dist/host/plugins/entry.js', []);
+  const { nodeOptions } = await import('../dist/host/plugins/node-options.js');
+  await bundlePlugins('dist/host/plugins/entry.js', nodeOptions);
 }
 
 await script(async () => {

@@ -43,8 +43,9 @@ const clock = `export const performance = {
 };`;
 
 /**
- * Loads parts; the index tells where in the file the source and the compiled code of each lie. Another version of
- * Node, or one with other flags, rejects the compiled code, and then compiles by itself. Sources are ASCII.
+ * Loads parts; the index tells where in the file the source of each lies, and its code, compiled for a Node without
+ * options and for one with those of plugins. Another version of Node, or one with other options, rejects that code, and
+ * then compiles by itself. Sources are ASCII.
  */
 function launcher(file, index, entry) {
   return `'use strict';
@@ -66,9 +67,9 @@ function load(name) {
   if (place === undefined) return require(name);
   const module = { exports: {} };
   loaded.set(name, module);
-  const [at, size, cacheAt, cacheSize] = place;
+  const [at, size, ...caches] = place;
   const source = read(at, size).latin1Slice();
-  const cachedData = read(cacheAt, cacheSize);
+  const cachedData = read(...caches[process.execArgv.length === 0 ? 0 : 1]);
   new Script(source, { filename: __dirname + '/' + name, cachedData })
     .runInThisContext()(module.exports, load, module, url);
   return module.exports;
@@ -112,20 +113,20 @@ function replace(name, content) {
   renameSync(draft, join(directory, name));
 }
 
-/** What V8 makes of sources, by a Node with the flags that plugins run with: it refuses another's. */
-function compiled(sources, flags) {
+/** What V8 makes of sources in a Node with these options: it refuses another's. */
+function compiled(sources, options) {
   const draft = join(directory, `.sources.${pid}`);
   writeFileSync(draft, JSON.stringify(sources));
   try {
-    run(execPath, [...flags, join(root, 'scripts/lib/compile.mjs'), draft]);
+    run(execPath, [...options, join(root, 'scripts/lib/compile.mjs'), draft]);
     return JSON.parse(readFileSync(draft, 'utf8')).map((text) => Buffer.from(text, 'base64'));
   } finally {
     rmSync(draft);
   }
 }
 
-/** Bundles a compiled entry, given relative to the root, for a Node that is started with `flags`. */
-export async function bundlePlugins(entry, flags) {
+/** Bundles a compiled entry, given relative to the root, for Node without options, and with those given. */
+export async function bundlePlugins(entry, nodeOptions) {
   const { build, transform } = await import(
     pathToFileURL(join(root, 'node_modules/esbuild/lib/main.js')).href
   );
@@ -143,10 +144,8 @@ export async function bundlePlugins(entry, flags) {
     });
     parts.push({ name, source: `${opening}${code}${closing}` });
   }
-  const caches = compiled(
-    parts.map(({ name, source }) => [join(directory, name), source]),
-    flags,
-  );
+  const sources = parts.map(({ name, source }) => [join(directory, name), source]);
+  const caches = [[], nodeOptions].map((options) => compiled(sources, options));
   const index = {};
   const pieces = [];
   let end = 0;
@@ -156,7 +155,7 @@ export async function bundlePlugins(entry, flags) {
     return [end - bytes.length, bytes.length];
   };
   for (const [i, { name, source }] of parts.entries()) {
-    index[name] = [...put(Buffer.from(source, 'latin1')), ...put(caches[i])];
+    index[name] = [...put(Buffer.from(source, 'latin1')), ...caches.map((of) => put(of[i]))];
   }
   const content = Buffer.concat(pieces);
   const file = `parts-${createHash('sha256').update(content).digest('hex').slice(0, 16)}`;
