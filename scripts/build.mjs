@@ -119,12 +119,13 @@ function nativeClient() {
 }
 
 async function pluginBundle() {
-  const inputs = ['dist/host', 'scripts/lib/bundle.mjs'].map((path) =>
+  const inputs = ['dist/host', 'scripts/lib/bundle.mjs', 'scripts/lib/compile.mjs'].map((path) =>
     newest(join(root, path), (file) => /\.m?js$/.test(file)),
   );
   if (oldest(bundle) >= Math.max(...inputs)) return;
   say('Bundling the plugins …');
-  await bundlePlugins('dist/host/plugins/entry.js');
+  const { nodeOptions } = await import('../dist/host/plugins/node-options.js');
+  await bundlePlugins('dist/host/plugins/entry.js', nodeOptions);
 }
 
 await script(async () => {

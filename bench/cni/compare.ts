@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execPath } from 'node:process';
-import { installPlugins } from '../../host/cli/install.js';
+import { hasClient, installPlugins } from '../../host/cli/install.js';
 import type { Peers } from '../peers.js';
 import { root } from '../peers.js';
 import type { Table } from '../table.js';
@@ -177,7 +177,8 @@ export async function comparePlugins(
   const directory = mkdtempSync(join(tmpdir(), 'netloom-bench-plugins-'));
   try {
     const theirs = references(peers);
-    installPlugins({ directory });
+    // no daemon listens there
+    installPlugins({ directory, mode: hasClient() ? 'client' : 'node', socketPath: '' });
     await compareDaemon(theirs[0], table, turns, wanted);
     for (const one of cniCases) {
       const titles = {

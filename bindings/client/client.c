@@ -7,6 +7,7 @@
 // both. An answer that begins otherwise is another version's, which then has done nothing.
 #include <fcntl.h>
 #include <linux/memfd.h>
+#include <linux/stat.h>
 #include <poll.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -22,11 +23,14 @@
 #define SEND_PATIENCE 10
 #define ANSWER_PATIENCE 150
 
-// Filled in by the installer, which finds it by its first bytes.
+// Filled in by the installer, which finds it by its first bytes. The options, texts one after the other, are for the
+// Node of that size and time of change: another might not know them.
 struct settings {
-  char mark[16], socket[sizeof((struct sockaddr_un *)0)->sun_path], node[1024], program[1024];
+  char mark[16];
+  uint64_t node_size, node_changed;
+  char socket[sizeof((struct sockaddr_un *)0)->sun_path], node[1024], program[1024], options[256];
 };
-const volatile struct settings settings __attribute__((used, aligned(16))) = {"netloom-settings", "", "", ""};
+const volatile struct settings settings __attribute__((used, aligned(16))) = {"netloom-settings", 0, 0, "", "", "", ""};
 
 // What the plugin gets of the environment; all else stays outside.
 static const char *const passed[] = {
@@ -86,6 +90,12 @@ static int wait_for(int fd, short events, long deadline) {
   }
 }
 
+static int is_known_node(void) {
+  struct statx status;
+  return SYSTEM(statx, AT_FDCWD, (char *)settings.node, 0, STATX_SIZE | STATX_MTIME, &status) == 0 &&
+         status.stx_size == settings.node_size && (uint64_t)status.stx_mtime.tv_sec == settings.node_changed;
+}
+
 // Becomes the plugin that needs no daemon, with what was read of the config.
 static void become_one_shot(void) {
   static char *environment[ALL + 1], *command[64];
@@ -104,8 +114,14 @@ static void become_one_shot(void) {
   for (int i = 0; i < ALL; i++)
     if (values[i] != NULL) environment[count++] = values[i];
   if (values[PATH] == NULL) environment[count] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
-  command[0] = (char *)settings.node, command[1] = (char *)settings.program, command[2] = plugin;
-  for (int i = 1; arguments[0] != NULL && arguments[i] != NULL && i < 60; i++) command[i + 2] = arguments[i];
+  count = 0;
+  command[count++] = (char *)settings.node;
+  // an argument makes it another program than a plugin: dhcp daemon
+  if (arguments[0] != NULL && arguments[1] == NULL && is_known_node())
+    for (char *option = (char *)settings.options; *option != 0 && count < 10; option += strlen(option) + 1)
+      command[count++] = option;
+  command[count++] = (char *)settings.program, command[count++] = plugin;
+  for (int i = 1; arguments[0] != NULL && arguments[i] != NULL && count < 63; i++) command[count++] = arguments[i];
   SYSTEM(execve, command[0], command, environment, 0, 0);
   fail(ERROR("50", "neither the daemon nor the Node.js of this installation can be reached: run netloom install again"));
 }

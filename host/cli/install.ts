@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -16,6 +17,7 @@ import { fileURLToPath } from 'node:url';
 import { defaultSocketPath } from '../daemon/server.js';
 import { NetloomError } from '../netlink/errors.js';
 import { pluginTypes } from '../plugins/index.js';
+import { nodeOptions } from '../plugins/node-options.js';
 
 /**
  * Variables that a plugin gets besides PATH: those of the CNI specification and cnitool, and the bus that firewalld is
@@ -85,7 +87,15 @@ const fields = [
   ['socket', 108],
   ['node', 1024],
   ['program', 1024],
+  ['options', 256],
 ] as const;
+
+/** Options of Node, each with a NUL behind it, if this very Node takes them: other versions may have others. */
+function optionsOf(node: string): string {
+  if (node !== execPath) return '';
+  const tried = spawnSync(node, [...nodeOptions, '--eval', '0'], { env: {}, stdio: 'ignore' });
+  return tried.status === 0 ? nodeOptions.map((option) => `${option}\0`).join('') : '';
+}
 
 /** The native client with its settings filled in. */
 function configuredClient(settings: Readonly<Record<'socket' | 'node' | 'program', string>>): Buffer {
@@ -94,10 +104,14 @@ function configuredClient(settings: Readonly<Record<'socket' | 'node' | 'program
   if (at < 0 || image.indexOf(mark, at + 1) >= 0)
     throw new NetloomError('ERR_NOT_BUILT', `${clientFile} is no client`);
   at += mark.length;
+  const node = statSync(settings.node, { bigint: true, throwIfNoEntry: false });
+  at = image.writeBigUInt64LE(node?.size ?? 0n, at);
+  at = image.writeBigInt64LE((node?.mtimeNs ?? 0n) / 1_000_000_000n, at);
+  const texts = { ...settings, options: optionsOf(settings.node) };
   for (const [name, size] of fields) {
-    const value = Buffer.from(settings[name]);
+    const value = Buffer.from(texts[name]);
     if (value.length >= size)
-      throw new NetloomError('ERR_LONG_PATH', `${name}: '${settings[name]}' has more than ${size - 1} bytes`);
+      throw new NetloomError('ERR_LONG_PATH', `${name}: '${texts[name]}' has more than ${size - 1} bytes`);
     value.copy(image, at);
     at += size;
   }

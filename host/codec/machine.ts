@@ -96,6 +96,12 @@ const PAGE = 65_536;
 const PIECE = 128 * 1024;
 const ARENA = 256 * 1024;
 
+/** Where there is a Buffer it is ten times as fast as atob, which counts in a process of one call. */
+function fromBase64(text: string): Uint8Array {
+  if (typeof Buffer === 'function') return Buffer.from(text, 'base64');
+  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+}
+
 /** One instance of the module and the layout of its memory. */
 export class Machine {
   readonly exports: Exports;
@@ -118,8 +124,7 @@ export class Machine {
   #loaded: object | undefined;
 
   constructor() {
-    const bytes = Uint8Array.from(atob(wasmBase64), (character) => character.charCodeAt(0));
-    this.exports = instantiateSync<Exports>(bytes).exports;
+    this.exports = instantiateSync<Exports>(fromBase64(wasmBase64)).exports;
     this.memory = new Source(this.exports.memory.buffer);
     this.#free = (this.exports.heapBase() + 15) & ~15;
     this.#arena = ARENA;

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { accessSync, constants, readFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { delimiter } from 'node:path';
 import type { Namespace } from '../namespace/namespace.js';
 import { NetloomError } from '../netlink/errors.js';
 
@@ -37,8 +37,11 @@ function installed(program: string): boolean {
   return searchPath()
     .split(delimiter)
     .some((directory) => {
+      const file = `${directory}/${program}`;
+      // an exception for each directory would take longer than all the rest
+      if (!existsSync(file)) return false;
       try {
-        accessSync(join(directory, program), constants.X_OK);
+        accessSync(file, constants.X_OK);
         return true;
       } catch {
         return false;

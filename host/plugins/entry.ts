@@ -15,7 +15,11 @@ async function main(): Promise<void> {
   }
   const args = process.argv.slice(3);
   if (args.length > 0 && plugin.main !== undefined) await plugin.main(args);
-  else await runPlugin(plugin, version, bundled);
+  else {
+    await runPlugin(plugin, version, bundled);
+    // all is written, and taking down Node in good order takes milliseconds
+    process.exit();
+  }
 }
 
 void main();

@@ -1,24 +1,24 @@
 /**
- * Makes dist/plugins: the program that every installed plugin runs. One CommonJS file, compiled ahead by V8: it starts
- * a third faster than modules do. Everything is written before plugin.js names it, so that a plugin may run meanwhile.
+ * Makes dist/plugins: the program that every installed plugin runs. Its parts are CommonJS scripts, each loaded when
+ * it is needed, and compiled ahead by V8. All of them are in one file that is opened once, so that a program goes on
+ * with what it began with when another is built meanwhile; plugin.js, which names that file, is written last.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { execPath, pid } from 'node:process';
 import { pathToFileURL } from 'node:url';
-import { setFlagsFromString } from 'node:v8';
-import { Script } from 'node:vm';
-import { root } from './steps.mjs';
+import { root, run } from './steps.mjs';
 
 const directory = join(root, 'dist/plugins');
 
-const opening = '(function (exports, require, module, __filename, __dirname) {';
+const opening = '(function (exports, require, module, netloomUrl) {';
 const closing = '\n})';
 
 /** Modules of Node that take milliseconds to load, and that most calls of a plugin can do without. */
 const late = ['node:child_process', 'node:crypto'];
 
-/** Functions of theirs load the module when they are called; what is not used falls out of the bundle. */
+/** Functions of theirs load the module when they are called; what is not used falls out of the parts. */
 const loadedLate = {
   name: 'loaded late',
   setup({ onResolve, onLoad }) {
@@ -42,75 +42,128 @@ const clock = `export const performance = {
   get timeOrigin() { return Date.now() - process.uptime() * 1000; },
 };`;
 
-/** Starts the bundle; another version of Node rejects the compiled code, and then compiles it itself. */
-function launcher(bundle) {
+/**
+ * Loads parts; the index tells where in the file the source of each lies, and its code, compiled for a Node without
+ * options and for one with those of plugins. Another version of Node, or one with other options, rejects that code, and
+ * then compiles by itself. Sources are ASCII.
+ */
+function launcher(file, index, entry) {
   return `'use strict';
-const { readFileSync } = require('node:fs');
+const { openSync, readSync } = require('node:fs');
 const { Script } = require('node:vm');
-const filename = __dirname + '/${bundle}.js';
-let cachedData;
-try {
-  cachedData = readFileSync(__dirname + '/${bundle}.cache');
-} catch {}
-new Script(readFileSync(filename, 'utf8'), { filename, cachedData })
-  .runInThisContext()(exports, require, module, filename, __dirname);
+const index = ${JSON.stringify(index)};
+const fd = openSync(__dirname + '/${file}', 'r');
+const url = 'file://' + encodeURI(__filename).replaceAll('#', '%23').replaceAll('?', '%3F');
+const loaded = new Map();
+function read(at, size) {
+  const bytes = Buffer.allocUnsafeSlow(size);
+  if (readSync(fd, bytes, 0, size, at) !== size) throw new Error(__dirname + '/${file} is cut short');
+  return bytes;
+}
+function load(name) {
+  const known = loaded.get(name);
+  if (known !== undefined) return known.exports;
+  const place = index[name];
+  if (place === undefined) return require(name);
+  const module = { exports: {} };
+  loaded.set(name, module);
+  const [at, size, ...caches] = place;
+  const source = read(at, size).latin1Slice();
+  const cachedData = read(...caches[process.execArgv.length === 0 ? 0 : 1]);
+  new Script(source, { filename: __dirname + '/' + name, cachedData })
+    .runInThisContext()(module.exports, load, module, url);
+  return module.exports;
+}
+load('${entry}');
 `;
 }
 
-/** Compiles every function now: V8 leaves them for their first call else, and out of its cache. */
-function compiled(source, filename) {
-  setFlagsFromString('--no-lazy');
+/** The parts as ES modules: a map of names to sources. */
+async function split(build, entry) {
+  const clockFile = join(directory, `clock.${pid}.js`);
+  writeFileSync(clockFile, clock);
   try {
-    const script = new Script(source, { filename });
-    // the cache is only taken by a V8 with the flags that it had at the end
-    setFlagsFromString('--lazy');
-    return script.createCachedData();
+    const { outputFiles } = await build({
+      absWorkingDir: root,
+      entryPoints: [entry],
+      outdir: directory,
+      write: false,
+      bundle: true,
+      splitting: true,
+      platform: 'node',
+      target: 'node20',
+      format: 'esm',
+      minifyWhitespace: true,
+      minifySyntax: true,
+      legalComments: 'eof',
+      // loaded only where firewalld runs, and then from node_modules
+      external: ['dbus-next'],
+      plugins: [loadedLate],
+      inject: [clockFile],
+    });
+    return outputFiles.map(({ path, text }) => [`./${basename(path)}`, text]);
   } finally {
-    setFlagsFromString('--lazy');
+    rmSync(clockFile);
   }
 }
 
 function replace(name, content) {
-  const draft = join(directory, `.${name}.${process.pid}`);
+  const draft = join(directory, `.${name}.${pid}`);
   writeFileSync(draft, content);
   renameSync(draft, join(directory, name));
 }
 
-/** Bundles a compiled entry, given relative to the root. */
-export async function bundlePlugins(entry) {
-  const { build } = await import(pathToFileURL(join(root, 'node_modules/esbuild/lib/main.js')).href);
+/** What V8 makes of sources in a Node with these options: it refuses another's. */
+function compiled(sources, options) {
+  const draft = join(directory, `.sources.${pid}`);
+  writeFileSync(draft, JSON.stringify(sources));
+  try {
+    run(execPath, [...options, join(root, 'scripts/lib/compile.mjs'), draft]);
+    return JSON.parse(readFileSync(draft, 'utf8')).map((text) => Buffer.from(text, 'base64'));
+  } finally {
+    rmSync(draft);
+  }
+}
+
+/** Bundles a compiled entry, given relative to the root, for Node without options, and with those given. */
+export async function bundlePlugins(entry, nodeOptions) {
+  const { build, transform } = await import(
+    pathToFileURL(join(root, 'node_modules/esbuild/lib/main.js')).href
+  );
   mkdirSync(directory, { recursive: true });
-  const clockFile = join(directory, `clock.${process.pid}.js`);
-  writeFileSync(clockFile, clock);
-  const { outputFiles } = await build({
-    absWorkingDir: root,
-    entryPoints: [entry],
-    write: false,
-    bundle: true,
-    platform: 'node',
-    target: 'node20',
-    format: 'cjs',
-    minifyWhitespace: true,
-    minifySyntax: true,
-    legalComments: 'eof',
-    // loaded only where firewalld runs, and then from node_modules
-    external: ['dbus-next'],
-    supported: { 'dynamic-import': false },
-    plugins: [loadedLate],
-    inject: [clockFile],
-    define: { 'import.meta.url': 'netloomUrl' },
-    banner: { js: "const netloomUrl = require('node:url').pathToFileURL(__filename).href;" },
-  });
-  const source = `${opening}${outputFiles[0].text}${closing}`;
-  // V8 knows a source by its length only, so the name must tell one from another
-  const bundle = `bundle-${createHash('sha256').update(source).digest('hex').slice(0, 16)}`;
-  rmSync(clockFile);
+  const parts = [];
+  for (const [name, text] of await split(build, entry)) {
+    const { code } = await transform(text, {
+      format: 'cjs',
+      platform: 'node',
+      target: 'node20',
+      minifyWhitespace: true,
+      minifySyntax: true,
+      supported: { 'dynamic-import': false },
+      define: { 'import.meta.url': 'netloomUrl' },
+    });
+    parts.push({ name, source: `${opening}${code}${closing}` });
+  }
+  const sources = parts.map(({ name, source }) => [join(directory, name), source]);
+  const caches = [[], nodeOptions].map((options) => compiled(sources, options));
+  const index = {};
+  const pieces = [];
+  let end = 0;
+  const put = (bytes) => {
+    pieces.push(bytes);
+    end += bytes.length;
+    return [end - bytes.length, bytes.length];
+  };
+  for (const [i, { name, source }] of parts.entries()) {
+    index[name] = [...put(Buffer.from(source, 'latin1')), ...caches.map((of) => put(of[i]))];
+  }
+  const content = Buffer.concat(pieces);
+  const file = `parts-${createHash('sha256').update(content).digest('hex').slice(0, 16)}`;
   replace('package.json', '{ "type": "commonjs" }\n');
-  replace(`${bundle}.js`, source);
-  replace(`${bundle}.cache`, compiled(source, join(directory, `${bundle}.js`)));
-  replace('plugin.js', launcher(bundle));
-  const current = ['package.json', 'plugin.js', `${bundle}.js`, `${bundle}.cache`];
+  replace(file, content);
+  replace('plugin.js', launcher(file, index, './entry.js'));
   for (const name of readdirSync(directory)) {
-    if (!current.includes(name)) rmSync(join(directory, name), { recursive: true, force: true });
+    if (!['package.json', 'plugin.js', file].includes(name))
+      rmSync(join(directory, name), { recursive: true, force: true });
   }
 }

@@ -5,18 +5,24 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
+  unlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { installPlugins } from '../../host/cli/install.js';
 import { installCommand, uninstallCommand } from '../../host/cli/install-command.js';
 import { pluginTypes } from '../../host/plugins/index.js';
+import { nodeOptions } from '../../host/plugins/node-options.js';
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
 
 function temporary(t: { teardown(work: () => unknown): void }): string {
   const directory = mkdtempSync(join(tmpdir(), 'netloom-client-'));
@@ -127,5 +133,74 @@ t.test('what the one-shot plugin gets of a client without a daemon', async (t) =
       }
     }
     await new Promise((resolve) => server.close(resolve));
+  }
+});
+
+t.test('what Node is started with, and the compiled code that is made for it', async (t) => {
+  const directory = temporary(t);
+  installPlugins({ directory, types: ['static', 'dhcp'], mode: 'client', socketPath: '' });
+  const program = join(root, 'dist/plugins/plugin.js');
+  const started = (name: string, args: string[] = [], command = 'VERSION'): string[] => {
+    const log = join(directory, 'log');
+    const done = spawnSync(
+      'strace',
+      ['-v', '-s', '4096', '-e', 'trace=execve', '-o', log, join(directory, name), ...args],
+      { env: { PATH: process.env.PATH, CNI_COMMAND: command }, encoding: 'utf8', timeout: 30_000 },
+    );
+    t.equal(done.status, args.length === 0 ? 0 : 2, done.stderr);
+    const last = readFileSync(log, 'utf8')
+      .split('\n')
+      .findLast((line) => line.includes('execve('));
+    return JSON.parse(last?.match(/\[.*?\]/)?.[0] ?? '[]') as string[];
+  };
+  t.same(started('static'), [process.execPath, ...nodeOptions, program, 'static']);
+  t.same(started('dhcp', ['nonsense']), [process.execPath, program, 'dhcp', 'nonsense'], 'another program');
+
+  // as after an upgrade of Node in its place
+  const path = join(directory, 'static');
+  for (const [field, offset] of [
+    ['size', 16],
+    ['time of change', 24],
+  ] as const) {
+    const image = readFileSync(path);
+    const at = image.indexOf('netloom-settings') + offset;
+    image.writeBigUInt64LE(image.readBigUInt64LE(at) + 1n, at);
+    writeFileSync(join(directory, 'other'), image, { mode: 0o755 });
+    renameSync(join(directory, 'other'), join(directory, 'changed'));
+    symlinkSync('changed', join(directory, 'tap'));
+    t.same(started('tap'), [process.execPath, program, 'tap'], `another Node, by its ${field}`);
+    unlinkSync(join(directory, 'tap'));
+  }
+
+  // a Node that is no Node takes no options
+  const node = recorder(directory);
+  installPlugins({ directory, types: ['bridge'], node, mode: 'client', socketPath: '' });
+  t.equal(spawnSync(join(directory, 'bridge'), { env: { CNI_COMMAND: 'DEL' } }).status, 0);
+  t.same(readFileSync(join(directory, 'arguments'), 'utf8').trim().split('\n'), [program, 'bridge']);
+
+  // V8 takes the compiled code of every part, with the options and without
+  const check = join(directory, 'check.cjs');
+  const launcher = readFileSync(program, 'utf8');
+  writeFileSync(
+    check,
+    launcher
+      .replaceAll('__dirname', JSON.stringify(join(root, 'dist/plugins')))
+      .replaceAll('__filename', JSON.stringify(program))
+      .replace(/\nload\('[^']*'\);\n/, '')
+      .concat(`
+let taken = 0;
+for (const [name, [at, size, ...caches]] of Object.entries(index)) {
+  const cachedData = read(...caches[process.execArgv.length === 0 ? 0 : 1]);
+  const script = new Script(read(at, size).latin1Slice(), { filename: __dirname + '/' + name, cachedData });
+  if (script.cachedDataRejected !== false) throw new Error(name);
+  taken++;
+}
+console.log(taken);
+`),
+  );
+  for (const options of [[], nodeOptions]) {
+    const done = spawnSync(process.execPath, [...options, check], { encoding: 'utf8' });
+    t.equal(done.status, 0, done.stderr);
+    t.ok(Number(done.stdout) > pluginTypes.length, done.stdout);
   }
 });

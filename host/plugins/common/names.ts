@@ -46,15 +46,24 @@ export function attachmentComment(attachment: Attachment, length: number): strin
     .slice(0, length);
 }
 
-/** The kernel's own. */
+/** Read, and not given out yet. */
+let random = Buffer.alloc(0);
+const RANDOM_STOCK = 256;
+
+/** The kernel's own; at most 256. */
 export function randomBytes(count: number): Buffer {
-  const bytes = Buffer.alloc(count);
-  const fd = openSync('/dev/urandom', 'r');
-  try {
-    readSync(fd, bytes);
-  } finally {
-    closeSync(fd);
+  if (count > random.length) {
+    const stock = Buffer.alloc(RANDOM_STOCK);
+    const fd = openSync('/dev/urandom', 'r');
+    try {
+      readSync(fd, stock);
+    } finally {
+      closeSync(fd);
+    }
+    random = stock;
   }
+  const bytes = random.subarray(0, count);
+  random = random.subarray(count);
   return bytes;
 }
 

@@ -56,10 +56,14 @@ async function waitUntilUp({ host }: Request, port: Link): Promise<Link> {
 
 /** What the container's end needs before it is up. */
 function tuneContainerEnd({ sandbox, ifname }: Request, { enabledad }: BridgeSettings): void {
-  const { sysctl } = sandbox.namespace;
-  if (enabledad) sysctl.ensure(`net/ipv6/conf/${ifname}/enhanced_dad`, 1);
-  sysctl.ensure(`net/ipv6/conf/${ifname}/accept_dad`, enabledad ? 1 : 0);
-  sysctl.ensure(`net/ipv4/conf/${ifname}/arp_notify`, 1);
+  const { namespace } = sandbox;
+  const { sysctl } = namespace;
+  // once there and back, not for each
+  namespace.run(() => {
+    if (enabledad) sysctl.ensure(`net/ipv6/conf/${ifname}/enhanced_dad`, 1);
+    sysctl.ensure(`net/ipv6/conf/${ifname}/accept_dad`, enabledad ? 1 : 0);
+    sysctl.ensure(`net/ipv4/conf/${ifname}/arp_notify`, 1);
+  });
 }
 
 /** Addresses, routes and gateway of an attachment whose IPAM gave it addresses. */
