@@ -82,6 +82,8 @@ export function createPluginServer(calls: readonly Call[], report: (report: Call
     };
     serve().catch(() => response.destroy());
   });
+  // Docker keeps its connection: closed while it is idle, the next request might be lost on the way
+  server.keepAliveTimeout = 0;
   return server;
 }
 
