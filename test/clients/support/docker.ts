@@ -11,7 +11,7 @@ export const image = 'busybox:test';
 
 const program = fileURLToPath(new URL('../../../host/cli/main.js', import.meta.url));
 /** Debian's client, which fits its daemon: a newer one may come first in PATH. */
-const client = existsSync('/usr/bin/docker') ? '/usr/bin/docker' : 'docker';
+export const client = existsSync('/usr/bin/docker') ? '/usr/bin/docker' : 'docker';
 const containerdPid = '/run/docker/containerd/containerd.pid';
 
 async function killed({ child }: Service): Promise<void> {
