@@ -6,13 +6,15 @@ import { execPath } from 'node:process';
 import { parseArgs } from 'node:util';
 import { type Case, cases, type Place, type Rival } from './cases.js';
 import { comparePlugins } from './cni/compare.js';
+import { compareDocker } from './docker/compare.js';
 import { compareInProcess } from './in-process.js';
 import { type Inputs, makeInputs, ROUTES } from './inputs.js';
 import { readPeers, root } from './peers.js';
 import { Table } from './table.js';
 import { verify } from './verify.js';
 
-const { values: options } = parseArgs({
+const { values: options, positionals: parts } = parseArgs({
+  allowPositionals: true,
   options: {
     json: { type: 'string' },
     only: { type: 'string' },
@@ -21,8 +23,29 @@ const { values: options } = parseArgs({
   },
 });
 const turns = Number(options.turns);
-const peers = readPeers();
 const table = new Table();
+
+const wanted = (title: string): boolean => options.only === undefined || title.includes(options.only);
+
+function report(): void {
+  process.stdout.write(table.print());
+  if (load > 0.5) {
+    process.stdout.write(
+      `The machine was busy before we began (load ${load.toFixed(1)} on ${cpus().length} cores): these figures are rough.\n`,
+    );
+  }
+  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(table.rows(), null, 2)}\n`);
+}
+
+const [load = 0] = loadavg();
+if (parts.length > 0) {
+  const unknown = parts.filter((part) => part !== 'docker');
+  if (unknown.length > 0) throw new Error(`no such part of the benchmarks: ${unknown.join(', ')}`);
+  compareDocker(table, turns, wanted);
+  report();
+  process.exit();
+}
+const peers = readPeers();
 
 interface Measurement {
   readonly samples: number[];
@@ -105,8 +128,6 @@ function compare(inputs: Inputs, one: Case): void {
 
 const WASM_LIMIT = 24 * 1024;
 
-const wanted = (title: string): boolean => options.only === undefined || title.includes(options.only);
-
 const { command: native } = peers.native;
 if (native === undefined) {
   process.stderr.write(
@@ -114,7 +135,6 @@ if (native === undefined) {
   );
   process.exit(1);
 }
-const [load = 0] = loadavg();
 process.stderr.write('Making 100,000 routes and 1,000 links …\n');
 const inputs = makeInputs(native[0] as string);
 const stop = (): never => {
@@ -131,6 +151,7 @@ try {
     compare(inputs, one);
   }
   await comparePlugins(peers, table, turns, wanted);
+  compareDocker(table, turns, wanted);
   if (!options['no-benny'] && wanted('in one process')) await compareInProcess(inputs, table);
   if (wanted('WASM module size')) {
     const { size } = statSync(`${root}assembly/build/netloom.wasm`);
@@ -139,10 +160,4 @@ try {
 } finally {
   inputs.remove();
 }
-process.stdout.write(table.print());
-if (load > 0.5) {
-  process.stdout.write(
-    `The machine was busy before we began (load ${load.toFixed(1)} on ${cpus().length} cores): these figures are rough.\n`,
-  );
-}
-if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(table.rows(), null, 2)}\n`);
+report();

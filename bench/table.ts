@@ -26,7 +26,8 @@ export const median = (samples: readonly number[]): number => quantile(samples, 
 
 function time(ns: number): string {
   if (ns < 100) return `${ns.toFixed(1)} ns`;
-  return ns < 10_000 ? `${ns.toFixed(0)} ns` : `${(ns / 1000).toFixed(1)} µs`;
+  if (ns < 10_000) return `${ns.toFixed(0)} ns`;
+  return ns < 10_000_000 ? `${(ns / 1000).toFixed(1)} µs` : `${(ns / 1e6).toFixed(1)} ms`;
 }
 
 /** The median, and the middle half of the samples as percentages of it. */

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** npm run bench [-- --json FILE --only TEXT --turns N --no-benny]: netloom against its rivals, in a clean environment. */
+/** npm run bench [-- docker --json FILE --only TEXT --turns N --no-benny]: netloom against its rivals, in a clean environment. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { argv, env, execPath } from 'node:process';
@@ -10,7 +10,8 @@ const sourceOf = (file) => /\.(c|h|go|mod|rs|toml|py|cjs)$/.test(file);
 
 await script(async () => {
   run(execPath, ['scripts/build.mjs'], { show: true });
-  if (oldest('bench/peers/build/peers.json') < newest(join(root, 'bench/peers'), sourceOf)) {
+  const needsPeers = !argv.includes('docker');
+  if (needsPeers && oldest('bench/peers/build/peers.json') < newest(join(root, 'bench/peers'), sourceOf)) {
     run(execPath, ['scripts/bench-peers.mjs'], { show: true });
   }
   for (const program of ['ip', 'nsenter']) {

@@ -1,40 +1,50 @@
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { execPath, pid } from 'node:process';
-import { fileURLToPath } from 'node:url';
+import { pid } from 'node:process';
 import { splitPath } from '../cni/execution.js';
-import { startDriver } from '../docker/index.js';
-import { NetloomError } from '../netlink/errors.js';
-import { activated } from '../plugins/ipam/dhcp/server.js';
+import { activatedSocket, type DriverOptions, startDriver } from '../docker/index.js';
+import { placeFiles } from './install.js';
+import { dockerUnits, removeDockerUnits, type UnitFiles } from './units.js';
 
 export interface DockerOptions {
   readonly socket: string;
   readonly stateDir: string;
   readonly dockerSocket: string;
-  readonly pool?: readonly string[];
+  readonly pool?: readonly string[] | undefined;
   readonly confDir: string;
   readonly path: string;
-  readonly logCalls?: boolean;
 }
 
 const log = (line: string): void => {
   process.stderr.write(`${line}\n`);
 };
 
-/** Serves until SIGTERM or SIGINT. */
-export async function serveDocker(options: DockerOptions): Promise<void> {
-  const fd = activated(process.env);
-  const driver = await startDriver({
-    listen: fd === undefined ? { path: resolve(options.socket) } : { fd },
+/** `descriptor`: a socket that systemd has passed. */
+export function driverOptions(
+  options: DockerOptions,
+  descriptor: number | undefined,
+): Omit<DriverOptions, 'log'> {
+  return {
+    listen: descriptor === undefined ? { path: resolve(options.socket) } : { fd: descriptor },
     stateDirectory: resolve(options.stateDir),
     dockerSocket: options.dockerSocket,
     pools: options.pool,
     confDir: options.confDir,
     path: splitPath(options.path),
+  };
+}
+
+/** Serves until SIGTERM or SIGINT. Throws DockerError. */
+export async function serveDocker(options: DockerOptions & { readonly logCalls?: boolean }): Promise<void> {
+  const descriptor = activatedSocket(process.env);
+  const driver = await startDriver({
+    ...driverOptions(options, descriptor),
     log,
     ...(options.logCalls ? { report: ({ name, duration }) => log(`${name} ${duration.toFixed(2)} ms`) } : {}),
   });
-  log(`netloom docker: listening on ${fd === undefined ? options.socket : 'the socket that systemd passed'}`);
+  log(
+    `netloom docker: listening on ${descriptor === undefined ? options.socket : 'the socket that systemd passed'}`,
+  );
   await new Promise<void>((ended) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => ended());
   });
@@ -46,76 +56,46 @@ export interface DockerInstallOptions {
   readonly json?: boolean;
   /** Empty: no units. */
   readonly systemdDir: string;
+  /** `netloom daemon` serves Docker too: no service of its own. */
+  readonly daemon?: boolean;
 }
 
 const NAME = 'netloom';
-
-function unitFiles(socket: string, program: string): Record<string, string> {
-  return {
-    'netloom-docker.socket': `[Unit]
-Description=Netloom's networks for Docker
-Before=docker.service
-
-[Socket]
-ListenStream=${socket}
-SocketMode=0600
-
-[Install]
-WantedBy=sockets.target
-`,
-    // Docker restores its networks when it starts, and needs the plugin then
-    'netloom-docker.service': `[Unit]
-Description=Netloom's networks for Docker
-Requires=netloom-docker.socket
-After=netloom-docker.socket
-Before=docker.service
-
-[Service]
-ExecStart=${execPath} ${program} docker --socket ${socket}
-Restart=on-failure
-
-[Install]
-WantedBy=multi-user.target
-`,
-  };
-}
+const discoveryFiles = [`${NAME}.spec`, `${NAME}.json`] as const;
 
 /**
- * Writes what Docker finds the plugin by (`.spec`, or `.json`) and systemd's units; returns the paths. Each file appears
- * whole. Throws NetloomError `ERR_INVALID_PATH`; errors of the file system as Node gives them.
+ * Writes what Docker finds the plugin by (`.spec`, or `.json`) and systemd's units; returns the paths. All files take
+ * their places when all have been written. Throws the file system's errors as Node gives them.
  */
 export function installDocker(options: DockerInstallOptions & { readonly socket: string }): string[] {
+  const { pluginsDir, systemdDir } = options;
   const socket = resolve(options.socket);
-  const program = fileURLToPath(new URL('./main.js', import.meta.url));
-  for (const path of [socket, program, execPath]) {
-    if (/\s/.test(path)) {
-      throw new NetloomError(
-        'ERR_INVALID_PATH',
-        `${JSON.stringify(path)} has blanks, which units cannot name`,
-      );
-    }
-  }
   const address = `unix://${socket}`;
-  const plugin: [string, string] = options.json
-    ? [`${NAME}.json`, `${JSON.stringify({ Name: NAME, Addr: address }, undefined, 2)}\n`]
-    : [`${NAME}.spec`, `${address}\n`];
+  const [spec, json] = discoveryFiles.map((name) => join(pluginsDir, name)) as [string, string];
+  const units: UnitFiles =
+    systemdDir === '' ? {} : dockerUnits(socket, { inDaemon: options.daemon ?? false });
   const files = [
-    [join(options.pluginsDir, plugin[0]), plugin[1]],
-    ...(options.systemdDir === ''
-      ? []
-      : Object.entries(unitFiles(socket, program)).map(([name, text]) => [
-          join(options.systemdDir, name),
-          text,
-        ])),
-  ] as [string, string][];
-  mkdirSync(options.pluginsDir, { recursive: true });
-  if (options.systemdDir !== '') mkdirSync(options.systemdDir, { recursive: true });
+    options.json
+      ? { path: json, content: `${JSON.stringify({ Name: NAME, Addr: address }, undefined, 2)}\n` }
+      : { path: spec, content: `${address}\n` },
+    ...Object.entries(units).map(([name, content]) => ({ path: join(systemdDir, name), content })),
+  ].map((file) => ({ ...file, draft: `${file.path}.${pid}` }));
+  mkdirSync(pluginsDir, { recursive: true });
+  if (systemdDir !== '') mkdirSync(systemdDir, { recursive: true });
+  placeFiles(files, 0o644);
   // one of both tells where the plugin is
-  rmSync(join(options.pluginsDir, `${NAME}.${options.json ? 'spec' : 'json'}`), { force: true });
-  for (const [path, text] of files) {
-    const draft = `${path}.${pid}`;
-    writeFileSync(draft, text, { mode: 0o644 });
-    renameSync(draft, path);
-  }
-  return files.map(([path]) => path);
+  rmSync(options.json ? spec : json, { force: true });
+  // two services cannot have the socket
+  if (systemdDir !== '' && options.daemon) removeDockerUnits(systemdDir, { butSocket: true });
+  return files.map(({ path }) => path);
+}
+
+/** Removes what `installDocker` wrote, and nothing else; returns the paths. */
+export function uninstallDocker({
+  pluginsDir,
+  systemdDir,
+}: Pick<DockerInstallOptions, 'pluginsDir' | 'systemdDir'>): string[] {
+  const found = discoveryFiles.map((name) => join(pluginsDir, name)).filter((path) => existsSync(path));
+  for (const path of found) rmSync(path);
+  return systemdDir === '' ? found : [...found, ...removeDockerUnits(systemdDir)];
 }

@@ -2,10 +2,12 @@ import { existsSync, mkdirSync, readFileSync, unlinkSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { execPath, pid } from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { socketUnit } from '../docker/activation.js';
 import { NetloomError } from '../netlink/errors.js';
 import { placeFiles } from './install.js';
 
 const origin = '# written by netloom install';
+const main = fileURLToPath(new URL('main.js', import.meta.url));
 
 /** Does systemd run this machine? sd_booted(3) */
 export function hasSystemd(): boolean {
@@ -24,7 +26,7 @@ function quoted(text: string): string {
   return `"${plain}"`;
 }
 
-function socketUnit(socketPath: string): string {
+function daemonSocket(socketPath: string): string {
   return `${origin}
 [Unit]
 Description=Netloom CNI daemon, socket
@@ -40,7 +42,7 @@ WantedBy=sockets.target
 `;
 }
 
-function serviceUnit(node: string, command: string, socketPath: string): string {
+function daemonService(node: string, socketPath: string): string {
   return `${origin}
 [Unit]
 Description=Netloom CNI daemon
@@ -48,7 +50,7 @@ Requires=netloom.socket
 After=netloom.socket
 
 [Service]
-ExecStart=${[node, command, 'daemon', '--socket', socketPath].map(quoted).join(' ')}
+ExecStart=${[node, main, 'daemon', '--socket', socketPath].map(quoted).join(' ')}
 # a pool thread for each call that may change the network
 Environment=UV_THREADPOOL_SIZE=16
 Restart=always
@@ -61,6 +63,55 @@ OOMScoreAdjust=-500
 [Install]
 WantedBy=multi-user.target
 `;
+}
+
+/** Files of units by their names. */
+export type UnitFiles = Readonly<Record<string, string>>;
+
+const dockerService = 'netloom-docker.service';
+
+/** Units of Docker's networks; `inDaemon`: the daemon's service gets the socket, and there is none of their own. */
+export function dockerUnits(socketPath: string, { inDaemon }: { readonly inDaemon: boolean }): UnitFiles {
+  const command = [execPath, main, 'docker', '--socket', socketPath];
+  const service = `${origin}
+[Unit]
+Description=Netloom's networks for Docker
+Requires=${socketUnit}
+After=${socketUnit}
+# Docker restores its networks when it starts
+Before=docker.service
+
+[Service]
+ExecStart=${command.map(quoted).join(' ')}
+Restart=always
+RestartSec=100ms
+
+[Install]
+WantedBy=multi-user.target
+`;
+  return {
+    [socketUnit]: `${origin}
+[Unit]
+Description=Netloom's networks for Docker, socket
+Before=docker.service
+
+[Socket]
+ListenStream=${socketPath.replaceAll('%', '%%')}
+SocketMode=0600
+${inDaemon ? 'Service=netloom.service\n' : ''}
+[Install]
+WantedBy=sockets.target
+`,
+    ...(inDaemon ? {} : { [dockerService]: service }),
+  };
+}
+
+/** Removes the units that `dockerUnits` are, where we wrote them; returns their paths. */
+export function removeDockerUnits(
+  directory: string,
+  { butSocket = false }: { readonly butSocket?: boolean } = {},
+): string[] {
+  return removeOwn([...(butSocket ? [] : [socketUnit]), dockerService].map((name) => join(directory, name)));
 }
 
 export interface UnitOptions {
@@ -79,12 +130,11 @@ export function writeUnits({ directory, socketPath, node = execPath }: UnitOptio
   for (const path of [socketPath, node]) {
     if (!isAbsolute(path)) throw new NetloomError('ERR_RELATIVE_PATH', `'${path}' must be an absolute path`);
   }
-  const command = fileURLToPath(new URL('main.js', import.meta.url));
   const { socket, service } = filesOf(directory);
   mkdirSync(directory, { recursive: true });
   const files = [
-    { path: socket, content: socketUnit(socketPath) },
-    { path: service, content: serviceUnit(node, command, socketPath) },
+    { path: socket, content: daemonSocket(socketPath) },
+    { path: service, content: daemonService(node, socketPath) },
   ].map((file) => ({ ...file, draft: join(dirname(file.path), `.netloom.${pid}.${file.path.length}`) }));
   placeFiles(files, 0o644);
   return [socket, service];
@@ -92,9 +142,11 @@ export function writeUnits({ directory, socketPath, node = execPath }: UnitOptio
 
 /** Removes the units that `writeUnits` wrote; returns their paths. */
 export function removeUnits(directory: string): string[] {
-  const own = Object.values(filesOf(directory)).filter(
-    (path) => existsSync(path) && readFileSync(path, 'utf8').startsWith(origin),
-  );
+  return removeOwn(Object.values(filesOf(directory)));
+}
+
+function removeOwn(paths: readonly string[]): string[] {
+  const own = paths.filter((path) => existsSync(path) && readFileSync(path, 'utf8').startsWith(origin));
   for (const path of own) unlinkSync(path);
   return own;
 }

@@ -2,11 +2,23 @@ import { connect, type Server } from 'node:net';
 import { pid } from 'node:process';
 
 /** First descriptor that systemd passes: SD_LISTEN_FDS_START, sd_listen_fds(3). */
-export const firstPassedSocket = 3;
+const FIRST = 3;
 
-/** How many sockets systemd has opened for this process: sd_listen_fds(3). */
-export function passedSockets(env: NodeJS.ProcessEnv): number {
-  return env.LISTEN_PID === String(pid) ? Number(env.LISTEN_FDS ?? '0') : 0;
+/** A socket that listens already. */
+export interface PassedSocket {
+  readonly descriptor: number;
+  /** Its FileDescriptorName=, by default the name of its unit; empty where that is not told. */
+  readonly name: string;
+}
+
+/** The sockets that systemd has opened for this process: sd_listen_fds_with_names(3). */
+export function passedSockets(env: NodeJS.ProcessEnv): PassedSocket[] {
+  if (env.LISTEN_PID !== String(pid)) return [];
+  const names = (env.LISTEN_FDNAMES ?? '').split(':');
+  return Array.from({ length: Number(env.LISTEN_FDS ?? '0') }, (_, i) => ({
+    descriptor: FIRST + i,
+    name: names[i] ?? '',
+  }));
 }
 
 /** Does anybody listen at a path? What cannot be told counts as yes: whoever asks wants to remove the socket. */

@@ -1,4 +1,4 @@
 export { askDaemon, type DaemonStatus } from './ask.js';
 export { DaemonError } from './errors.js';
-export { activatedSocket } from './listen.js';
+export { type ActivatedSockets, activatedSockets } from './listen.js';
 export { type Daemon, type DaemonOptions, defaultSocketPath, startDaemon } from './server.js';

@@ -3,7 +3,7 @@ import type { Server } from 'node:net';
 import { dirname } from 'node:path';
 import { getuid } from 'node:process';
 import { makeDirectory } from '../cni/directory.js';
-import { firstPassedSocket, isServed, listen, passedSockets } from '../cni/unix-socket.js';
+import { isServed, listen, passedSockets } from '../cni/unix-socket.js';
 import { DaemonError } from './errors.js';
 
 /** Connections that wait to be accepted; net.core.somaxconn limits it too. */
@@ -11,12 +11,30 @@ const BACKLOG = 4096;
 /** Nobody but the owner may connect. */
 const MASK = 0o177;
 
-/** The socket that systemd listens on for this process. Throws DaemonError `ERR_DAEMON_ACTIVATION` for several. */
-export function activatedSocket(env: NodeJS.ProcessEnv): number | undefined {
-  const count = passedSockets(env);
-  if (count > 1)
-    throw new DaemonError('ERR_DAEMON_ACTIVATION', `systemd passed ${count} sockets instead of one`);
-  return count === 1 ? firstPassedSocket : undefined;
+/** Sockets that systemd listens on for this process, as descriptors. */
+export interface ActivatedSockets {
+  /** For the clients. */
+  readonly calls?: number;
+  /** For Docker. */
+  readonly docker?: number;
+}
+
+/**
+ * What systemd has passed; the socket for Docker is known by its name, `dockerName`, and any other is for the clients.
+ * Throws DaemonError `ERR_DAEMON_ACTIVATION` for several of one kind.
+ */
+export function activatedSockets(env: NodeJS.ProcessEnv, dockerName: string): ActivatedSockets {
+  const passed = passedSockets(env);
+  const only = (docker: boolean): number | undefined => {
+    const [socket, ...others] = passed.filter(({ name }) => (name === dockerName) === docker);
+    if (others.length > 0) {
+      const names = passed.map(({ name }) => name || 'without a name').join(', ');
+      throw new DaemonError('ERR_DAEMON_ACTIVATION', `systemd passed several sockets of one kind: ${names}`);
+    }
+    return socket?.descriptor;
+  };
+  const [calls, docker] = [only(false), only(true)];
+  return { ...(calls === undefined ? {} : { calls }), ...(docker === undefined ? {} : { docker }) };
 }
 
 /**

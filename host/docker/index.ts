@@ -1,3 +1,4 @@
+export { activatedSocket, socketUnit } from './activation.js';
 export {
   type DriverOptions,
   defaultSocket,

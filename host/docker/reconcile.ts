@@ -35,7 +35,7 @@ export function reconcile({ state, pools, socket, log }: ReconcileParts): Reconc
   let attempts = 0;
   let stopped = false;
   let first = true;
-  const began = Date.now();
+  let began = Date.now();
 
   const reclaim = (poolId: string): number => {
     const record = pools.list().find(({ id }) => id === poolId);
@@ -98,11 +98,8 @@ export function reconcile({ state, pools, socket, log }: ReconcileParts): Reconc
       pools.setReferences(id, references.get(id) ?? 0);
   };
 
-  const nameNetworks = (listed: readonly DockerNetwork[]): boolean => {
-    for (const { Id, Name } of listed) {
-      const network = state.networks.get(Id);
-      if (network !== undefined && network.name !== Name) state.networks.put({ ...network, name: Name });
-    }
+  const nameNetworks = async (listed: readonly DockerNetwork[]): Promise<boolean> => {
+    for (const { Id, Name } of listed) await state.nameNetwork(Id, Name);
     return state.networks.list().every(({ name }) => name !== undefined);
   };
 
@@ -120,7 +117,7 @@ export function reconcile({ state, pools, socket, log }: ReconcileParts): Reconc
         countPools(listed);
         for (const { id } of pools.list()) reclaim(id);
       }
-      done = nameNetworks(listed) && !first;
+      done = (await nameNetworks(listed)) && !first;
     } catch {
       // Docker is not there yet, or its socket is elsewhere
     }
@@ -143,7 +140,11 @@ export function reconcile({ state, pools, socket, log }: ReconcileParts): Reconc
     },
     noticed: (name) => {
       calls++;
-      if (!name.endsWith('.CreateNetwork')) return;
+      // Docker has started: what it has lost since the last time goes
+      if (name === 'Plugin.Activate') {
+        first = true;
+        began = Date.now();
+      } else if (!name.endsWith('.CreateNetwork')) return;
       attempts = 0;
       later();
     },

@@ -1,15 +1,7 @@
-import {
-  closeSync,
-  fsyncSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  unlinkSync,
-  writeSync,
-} from 'node:fs';
+import { readdirSync, readFileSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeDirectory } from '../cni/directory.js';
+import { replaceFile } from '../cni/replace-file.js';
 import { DockerError } from './errors.js';
 
 const SUFFIX = '.json';
@@ -62,14 +54,7 @@ export class Records<T extends { readonly id: string }> {
   put(record: T): T {
     const path = this.#path(record.id);
     try {
-      const fd = openSync(path + DRAFT, 'w', 0o600);
-      try {
-        writeSync(fd, JSON.stringify(record));
-        if (this.#durable) fsyncSync(fd);
-      } finally {
-        closeSync(fd);
-      }
-      renameSync(path + DRAFT, path);
+      replaceFile(path, JSON.stringify(record), { draft: path + DRAFT, mode: 0o600, durable: this.#durable });
     } catch (error) {
       throw failure(`cannot write ${path}`, error);
     }

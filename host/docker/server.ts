@@ -39,7 +39,7 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
   return Buffer.concat(parts).toString('utf8');
 }
 
-function answer(response: ServerResponse, status: number, value: object): void {
+function send(response: ServerResponse, status: number, value: object): void {
   const body = `${JSON.stringify(value)}\n`;
   response.writeHead(status, { 'Content-Type': CONTENT_TYPE, 'Content-Length': Buffer.byteLength(body) });
   response.end(body);
@@ -48,10 +48,15 @@ function answer(response: ServerResponse, status: number, value: object): void {
 /** An HTTP server of calls; errors go out under both of the names that Docker looks for. */
 export function createPluginServer(calls: readonly Call[], report: (report: CallReport) => void): Server {
   const byName = new Map(calls.map((call) => [`/${call.name}`, call]));
-  return createServer((request, response) => {
+  const server = createServer((request, response) => {
+    const answer = (status: number, value: object): void => {
+      // a server that ends has no time for the client's next request
+      if (!server.listening) response.setHeader('Connection', 'close');
+      send(response, status, value);
+    };
     const serve = async (): Promise<void> => {
       const fail = (status: number, message: string): void =>
-        answer(response, status, { Err: message, Error: message });
+        answer(status, { Err: message, Error: message });
       const call = byName.get((request.url ?? '').split('?')[0] as string);
       if (call === undefined) {
         request.resume();
@@ -66,7 +71,7 @@ export function createPluginServer(calls: readonly Call[], report: (report: Call
       try {
         const body = await bodyOf(request);
         started = performance.now();
-        answer(response, 200, await call.run(body));
+        answer(200, await call.run(body));
       } catch (thrown) {
         error = text(thrown);
         const known = thrown instanceof NetloomError || thrown instanceof DockerError;
@@ -77,6 +82,9 @@ export function createPluginServer(calls: readonly Call[], report: (report: Call
     };
     serve().catch(() => response.destroy());
   });
+  // Docker keeps its connection: closed while it is idle, the next request might be lost on the way
+  server.keepAliveTimeout = 0;
+  return server;
 }
 
 /**

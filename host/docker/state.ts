@@ -84,6 +84,15 @@ export class State {
     });
   }
 
+  /** What Docker calls it. */
+  async nameNetwork(id: string, name: string): Promise<void> {
+    await this.#serial.run('networks', async () => {
+      const network = this.networks.get(id);
+      if (network === undefined || network.name === name) return;
+      await this.#kind(network).label(this.networks.put({ ...network, name }));
+    });
+  }
+
   /** Idempotent. */
   async removeNetwork(id: string): Promise<Answer> {
     await this.#serial.run('networks', async () => {

@@ -17,7 +17,7 @@ export interface Container {
   readonly guest?: boolean | undefined;
   /** Of podman's pods: their name. */
   readonly group?: string | undefined;
-  /** CNI's networks that it was attached to. */
+  /** Networks of its engine, or of CNI, that it is attached to. */
   readonly networks?: readonly string[] | undefined;
   readonly compose?: { readonly project: string; readonly service: string } | undefined;
 }

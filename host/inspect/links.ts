@@ -7,8 +7,8 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
-  writeFileSync,
 } from 'node:fs';
+import { replaceFile } from '../cni/replace-file.js';
 import { filing, NamespaceError } from '../namespace/errors.js';
 import { namesDirectory } from '../namespace/names.js';
 import { idOf } from './discover.js';
@@ -137,8 +137,8 @@ export class NamespaceLinks {
       mkdirSync(this.#memory, { recursive: true, mode: 0o755 });
       // both appear whole: what was there before goes at the same moment
       const memory: Memory = { selector, inode: found.id.inode };
-      writeFileSync(`${this.#memory}/.${name}`, JSON.stringify(memory));
-      renameSync(`${this.#memory}/.${name}`, `${this.#memory}/${name}`);
+      const place = { draft: `${this.#memory}/.${name}`, mode: 0o666 };
+      replaceFile(`${this.#memory}/${name}`, JSON.stringify(memory), place);
       const draft = `${this.#memory}/.${name}-link`;
       rmSync(draft, { force: true });
       symlinkSync(target, draft);

@@ -18,6 +18,8 @@ export interface Owner {
   readonly containers?: readonly string[];
   readonly pod?: Pod;
   readonly compose?: { readonly project: string; readonly service: string };
+  /** Of containers: networks of the engine, or of CNI, that it is attached to. */
+  readonly networks?: readonly string[];
   /** The process that the namespace was found by. */
   readonly pid?: number;
 }
@@ -78,7 +80,7 @@ function byRank(a: Container, b: Container): number {
 }
 
 function ownerOfContainer(container: Container): Owner {
-  const { engine, id, name, pod, compose } = container;
+  const { engine, id, name, pod, compose, networks = [] } = container;
   return {
     kind: pod === undefined ? 'container' : 'pod',
     name: pod === undefined ? (name ?? shortId(id)) : `${pod.namespace}/${pod.name}`,
@@ -86,6 +88,7 @@ function ownerOfContainer(container: Container): Owner {
     container: id,
     ...(pod === undefined ? {} : { pod }),
     ...(compose === undefined ? {} : { compose }),
+    ...(networks.length === 0 ? {} : { networks }),
   };
 }
 

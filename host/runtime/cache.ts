@@ -1,6 +1,7 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { array, object, optional, record, string } from '../cni/config.js';
+import { replaceFile } from '../cni/replace-file.js';
 import { errnoMeaning } from '../codec/errno.js';
 import type { Attachment } from './attachment.js';
 import { RuntimeError } from './errors.js';
@@ -82,10 +83,8 @@ export class ResultCache {
     const draft = this.#draft(list.name, attachment);
     try {
       mkdirSync(join(this.#directory, 'results'), { recursive: true, mode: 0o700 });
-      writeFileSync(draft, goJson(entry), { mode: 0o600 });
-      renameSync(draft, path);
+      replaceFile(path, goJson(entry), { draft, mode: 0o600 });
     } catch (error) {
-      rmSync(draft, { force: true });
       throw failure(`cannot write the cached result ${path}`, error);
     }
   }

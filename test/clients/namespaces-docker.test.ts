@@ -2,30 +2,22 @@ import { enter } from './support/enter.js';
 
 enter('dockerd', 'docker', 'containerd', 'runc', 'busybox');
 
-const { existsSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync } = await import('node:fs');
+const { mkdtempSync, rmSync } = await import('node:fs');
 const { join } = await import('node:path');
 const { test } = await import('tap');
-const { makeRoot } = await import('./support/image.js');
-const { must, run, Service } = await import('./support/programs.js');
+const { DockerEngine, image } = await import('./support/docker.js');
 const { graphText, inventory, placesOf, readGraph, resolveSelectors } = await import(
   '../../host/inspect/index.js'
 );
 
 const directory = mkdtempSync('/tmp/nl-nsdocker-');
-mkdirSync('/run/docker');
-// Debian's, which fits its daemon: a newer one may come first in PATH
-const client = existsSync('/usr/bin/docker') ? '/usr/bin/docker' : 'docker';
-const docker = (...args: string[]): Promise<string> => must(client, args);
-const dockerd = new Service('dockerd', [
-  ...['--data-root', join(directory, 'root'), '--exec-root', '/run/docker', '--pidfile', '/run/dockerd.pid'],
-  ...['-H', 'unix:///run/docker.sock', '--storage-driver', 'vfs'],
-]);
+const docker = new DockerEngine(directory);
 
 test('containers of Docker, by its API, its files, and its cgroups', { timeout: 120_000 }, async (t) => {
-  await dockerd.ready(async () => (await run(client, ['version'])).status === 0);
-  await docker('import', makeRoot(directory), 'busybox:test');
+  await docker.start();
+  await docker.importImage();
   const start = (name: string, ...options: string[]): Promise<string> =>
-    docker('run', '-d', '--name', name, ...options, 'busybox:test', '/bin/sh', '-c', 'exec sleep 1000');
+    docker.must('run', '-d', '--name', name, ...options, image, '/bin/sh', '-c', 'exec sleep 1000');
   const labels = ['project=shop', 'service=front'].flatMap((label) => [
     '--label',
     `com.docker.compose.${label}`,
@@ -33,7 +25,7 @@ test('containers of Docker, by its API, its files, and its cgroups', { timeout: 
   const id = (await start('web', ...labels, '-p', '127.0.0.1:8083:80')).trim();
   await start('side', '--network', 'container:web');
   await start('hosty', '--network', 'host');
-  const inode = await docker('exec', 'web', 'readlink', '/proc/self/ns/net');
+  const inode = await docker.must('exec', 'web', 'readlink', '/proc/self/ns/net');
 
   const all = await inventory();
   t.same(all.problems, []);
@@ -52,7 +44,7 @@ test('containers of Docker, by its API, its files, and its cgroups', { timeout: 
   t.match(graphText(graph), /docker0 {2}bridge .*\n[├│└─ ]+veth\w+ {2}veth {2}↔ docker:web eth0/);
 
   // the daemon hangs: its files tell the same
-  dockerd.child.kill('SIGSTOP');
+  docker.service.child.kill('SIGSTOP');
   const places = { ...placesOf(), dockerState: join(directory, 'root/containers') };
   const began = performance.now();
   const hung = await inventory({ places });
@@ -68,24 +60,16 @@ test('containers of Docker, by its API, its files, and its cgroups', { timeout: 
       .find((one) => one.id.inode === web?.id.inode)
       ?.names.includes(`docker:${id.slice(0, 12)}`),
   );
-  dockerd.child.kill('SIGCONT');
+  docker.service.child.kill('SIGCONT');
 
   const [byId] = await resolveSelectors([`docker:${id.slice(0, 8)}`]);
   t.equal(byId?.id.inode, web?.id.inode);
-  await docker('rm', '-f', 'web', 'side', 'hosty');
+  await docker.must('rm', '-f', 'web', 'side', 'hosty');
   await t.rejects(resolveSelectors(['docker:web']), { code: 'ERR_NAMESPACE_NOT_FOUND' });
 });
 
 test('the end', async (t) => {
-  await dockerd.stop();
-  await run('umount', ['-R', join(directory, 'root')]);
+  await docker.end();
   rmSync(directory, { recursive: true, force: true });
-  for (const controller of readdirSync('/sys/fs/cgroup')) {
-    try {
-      rmdirSync(join('/sys/fs/cgroup', controller, 'docker'));
-    } catch {
-      // none there, or not empty
-    }
-  }
   t.pass();
 });

@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { DaemonCommandOptions } from '../daemon.js';
 import { guarded } from '../guarded.js';
+import { addServingOptions } from './docker.js';
 
 const defaultSocketPath = '/run/netloom/daemon.sock';
 
@@ -8,6 +9,17 @@ function positive(text: string): number {
   const value = Number(text);
   if (!(value > 0) || !Number.isFinite(value)) throw new InvalidArgumentError('A number above 0 is needed.');
   return value;
+}
+
+/** As commander reads them. */
+interface DaemonFlags extends Pick<DaemonCommandOptions, 'socket' | 'concurrency' | 'idleExit' | 'logLevel'> {
+  readonly docker?: boolean;
+  readonly dockerListen: string;
+  readonly dockerStateDir: string;
+  readonly dockerSocket: string;
+  readonly dockerPool?: readonly string[];
+  readonly dockerConfDir: string;
+  readonly dockerPath: string;
 }
 
 /** `netloom daemon`, `netloom daemon status`. */
@@ -23,12 +35,24 @@ export function addDaemon(program: Command): void {
         .choices(['debug', 'info', 'warn', 'error', 'silent'])
         .default('info'),
     )
-    .action((options: DaemonCommandOptions) =>
-      guarded(async () => {
-        const { daemonCommand } = await import('../daemon.js');
-        await daemonCommand(options);
-      }),
-    );
+    .addOption(new Option('--docker', "serve Docker's networks too").conflicts('idleExit'));
+  addServingOptions(daemon, 'docker-').action((flags: DaemonFlags) =>
+    guarded(async () => {
+      const { daemonCommand } = await import('../daemon.js');
+      await daemonCommand({
+        ...flags,
+        serveDocker: flags.docker ?? false,
+        docker: {
+          socket: flags.dockerListen,
+          stateDir: flags.dockerStateDir,
+          dockerSocket: flags.dockerSocket,
+          pool: flags.dockerPool,
+          confDir: flags.dockerConfDir,
+          path: flags.dockerPath,
+        },
+      });
+    }),
+  );
   daemon
     .command('status')
     .description('tell what a daemon does; exit status 1 when none answers')

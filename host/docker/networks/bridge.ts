@@ -9,6 +9,7 @@ import type { Firewall } from '../firewall/firewall.js';
 import { isForwardClosed, passForward } from '../firewall/foreign.js';
 import { type BridgeRecord, isBridge } from '../firewall/rules.js';
 import { gatewaysOf, type JoinAnswer, type NetworkKind } from './kind.js';
+import { addLabel } from './label.js';
 import { type EndpointRecord, linkNames, type NetworkRecord } from './record.js';
 
 /** Bridges of the host with a gateway, as Docker's own. */
@@ -84,6 +85,12 @@ export class BridgeKind implements NetworkKind {
       );
     await this.#firewall.setNetwork(record);
     await passForward(this.#host, this.#bridges());
+    await this.label(network);
+  }
+
+  async label(network: NetworkRecord): Promise<void> {
+    const { name, adopted, settings } = this.#settings(network);
+    if (name !== undefined && !adopted) await addLabel(this.#host, settings.bridge, name);
   }
 
   async remove(network: NetworkRecord): Promise<void> {

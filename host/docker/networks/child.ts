@@ -4,6 +4,7 @@ import type { Link } from '../../network/links.js';
 import { randomMac } from '../../plugins/common/names.js';
 import { conflict, DockerError } from '../errors.js';
 import { gatewaysOf, type JoinAnswer, type NetworkKind, type StaticRoute } from './kind.js';
+import { addLabel, removeLabel } from './label.js';
 import { type EndpointRecord, linkNames, type NetworkRecord } from './record.js';
 import type { ChildSettings } from './settings.js';
 
@@ -62,6 +63,13 @@ export class ChildKind implements NetworkKind {
 
   async ensure(network: NetworkRecord): Promise<void> {
     await this.#ensureParent(childOf(network));
+    await this.label(network);
+  }
+
+  async label(network: NetworkRecord): Promise<void> {
+    const record = childOf(network);
+    if (network.name !== undefined && !record.adopted)
+      await addLabel(this.#host, parentOf(record), network.name);
   }
 
   async #ensureParent(network: ChildRecord): Promise<Link> {
@@ -92,7 +100,11 @@ export class ChildKind implements NetworkKind {
   async remove(network: NetworkRecord, others: readonly NetworkRecord[]): Promise<void> {
     const record = childOf(network);
     const parent = parentOf(record);
-    if (record.adopted || others.filter(isChild).some((other) => parentOf(other) === parent)) return;
+    if (record.adopted) return;
+    if (others.filter(isChild).some((other) => parentOf(other) === parent)) {
+      if (record.name !== undefined) await removeLabel(this.#host, parent, record.name);
+      return;
+    }
     const link = await this.#host.network.links.find(parent);
     if (link?.kind === 'vlan' || link?.kind === 'dummy') await this.#host.network.links.delete(link.index);
   }

@@ -80,6 +80,10 @@ export class CniKind implements NetworkKind {
     // the plugins make what they need with every container
   }
 
+  async label(): Promise<void> {
+    // links are the plugins'
+  }
+
   async remove(): Promise<void> {
     // and remove it with the last one
   }

@@ -25,6 +25,8 @@ export interface NetworkKind {
   check(network: NetworkRecord, others: readonly NetworkRecord[]): Promise<void>;
   /** Makes what is missing. */
   ensure(network: NetworkRecord): Promise<void>;
+  /** Docker's name of it is known: its link is known by it too, where it is ours. */
+  label(network: NetworkRecord): Promise<void>;
   /** `others` are the networks that stay. */
   remove(network: NetworkRecord, others: readonly NetworkRecord[]): Promise<void>;
   /** Completes what Docker says of a new endpoint: its addresses where Docker has none. */

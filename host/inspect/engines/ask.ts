@@ -4,13 +4,24 @@ import { type Problem, reason } from '../errors.js';
 import type { Places } from '../places.js';
 import { readContainerd, readStorage } from './bundles.js';
 import { readCni } from './cni.js';
-import { askDocker, readDocker } from './docker.js';
+import { askDocker, askDockerNetworks, readDocker } from './docker.js';
+import type { EngineNetwork } from './network.js';
 import { askPodman } from './podman.js';
 
 export interface Answers {
   /** What each knows; one container may be told of several times, the best account first. */
   readonly containers: readonly Container[];
   readonly problems: readonly Problem[];
+}
+
+/** The networks that engines tell of; none of one that does not answer. */
+export async function askNetworks({ docker }: Places, timeout: number): Promise<EngineNetwork[]> {
+  if (!existsSync(docker)) return [];
+  try {
+    return await within(timeout, (signal) => askDockerNetworks(docker, signal));
+  } catch {
+    return []; // that it does not answer is told where it is asked for containers
+  }
 }
 
 /** Runs a question to an engine; no longer than `timeout` ms, whatever the engine does. */

@@ -1,6 +1,7 @@
 import { type Container, composeOf } from '../container.js';
 import { EngineClient } from './http.js';
 import { listAt, namesIn, numberAt, objectAt, readJson, textAt } from './json.js';
+import type { EngineNetwork } from './network.js';
 import { livingProcess } from './pid-file.js';
 
 const plainName = (name: string | undefined): string | undefined => name?.replace(/^\//, '');
@@ -43,11 +44,51 @@ export async function askDocker(socket: string, signal: AbortSignal): Promise<Co
   }
 }
 
+/** Names of the networks that a container is attached to. */
+function networksIn(settings: unknown): string[] {
+  return Object.keys(objectAt(settings, 'Networks') ?? {}).filter(
+    (name) => name !== 'host' && name !== 'none',
+  );
+}
+
+const labels = { bridge: 'com.docker.network.bridge.name', type: 'type', parent: 'parent' } as const;
+
+/** The link of the host that a network is made on, as the options say, or as drivers name theirs. */
+function linkOf(driver: string, id: string, options: unknown): string | undefined {
+  const kind = textAt(options, labels.type) ?? driver;
+  const short = id.slice(0, 12);
+  if (kind === 'macvlan' || kind === 'ipvlan')
+    return textAt(options, labels.parent) ?? `${kind === 'macvlan' ? 'dm' : 'di'}-${short}`;
+  if (['host', 'null', 'cni', 'overlay'].includes(kind)) return undefined;
+  return textAt(options, labels.bridge) ?? `br-${short}`;
+}
+
+/** Docker's networks, as its API tells. Throws what EngineClient does. */
+export async function askDockerNetworks(socket: string, signal: AbortSignal): Promise<EngineNetwork[]> {
+  const client = new EngineClient(socket, signal);
+  try {
+    return listAt(await client.get('/networks')).flatMap((entry) => {
+      const [id, name, driver] = ['Id', 'Name', 'Driver'].map((key) => textAt(entry, key));
+      if (id === undefined || name === undefined || driver === undefined) return [];
+      const link = linkOf(driver, id, objectAt(entry, 'Options'));
+      return link === undefined ? [] : [{ engine: 'docker', name, link }];
+    });
+  } finally {
+    client.close();
+  }
+}
+
 async function inspected(client: EngineClient, container: Container): Promise<Container> {
   try {
     const details = await client.get(`/containers/${container.id}/json`);
-    const path = textAt(objectAt(details, 'NetworkSettings'), 'SandboxKey');
-    return { ...container, pid: numberAt(objectAt(details, 'State'), 'Pid'), path };
+    const settings = objectAt(details, 'NetworkSettings');
+    const path = textAt(settings, 'SandboxKey');
+    return {
+      ...container,
+      pid: numberAt(objectAt(details, 'State'), 'Pid'),
+      path,
+      networks: networksIn(settings),
+    };
   } catch {
     return container; // gone meanwhile, or too late
   }
@@ -70,6 +111,7 @@ export function readDocker(directory: string, proc: string): Container[] {
       compose: composeOf(objectAt(config, 'Config', 'Labels')),
       pid: livingProcess(proc, numberAt(state, 'Pid'), file),
       path: textAt(objectAt(config, 'NetworkSettings'), 'SandboxKey'),
+      networks: networksIn(objectAt(config, 'NetworkSettings')),
     };
   });
 }

@@ -1,9 +1,12 @@
 import { Netfilter } from '../../netfilter/netfilter.js';
 import type { Link } from '../../network/links.js';
 import { type DescribedNamespace, describe, forEach } from '../contents.js';
+import { askNetworks } from '../engines/ask.js';
+import type { EngineNetwork } from '../engines/network.js';
 import { reason } from '../errors.js';
 import { type InventoryOptions, inventory } from '../inventory.js';
 import { openFound } from '../open.js';
+import { placesOf } from '../places.js';
 import type { Graph, GraphEdge, GraphInterface, GraphNamespace, PublishedPort } from './model.js';
 import { NumberResolver } from './peers.js';
 import { readPublished } from './published.js';
@@ -51,7 +54,22 @@ const idOf = (namespace: number, index: number): string => `${namespace}:${index
 
 const LINK_SCOPE = 253;
 
-function interfaceOf(found: DescribedNamespace, link: Link, elsewhere: string | undefined): GraphInterface {
+/** Networks of engines that a link of the host is there for. */
+function networksOn(
+  { owner }: DescribedNamespace,
+  { ifname }: Link,
+  networks: readonly EngineNetwork[],
+): string[] {
+  if (owner.kind !== 'host') return [];
+  return networks.filter(({ link }) => link === ifname).map(({ engine, name }) => `${engine}:${name}`);
+}
+
+function interfaceOf(
+  found: DescribedNamespace,
+  link: Link,
+  elsewhere: string | undefined,
+  networks: readonly string[],
+): GraphInterface {
   const { index, ifname, kind, up, operstate, address, mtu, type } = link;
   const own = (found.addresses ?? []).filter((one) => one.index === index);
   const wide = own.filter(({ scope }) => scope !== LINK_SCOPE);
@@ -63,6 +81,7 @@ function interfaceOf(found: DescribedNamespace, link: Link, elsewhere: string | 
     name: ifname,
     kind: kind ?? (type === LOOPBACK ? 'loopback' : 'physical'),
     ...(detail === undefined ? {} : { detail }),
+    ...(networks.length === 0 ? {} : { networks }),
     up,
     state: String(operstate ?? 'unknown'),
     ...(address === undefined ? {} : { mac: address }),
@@ -198,7 +217,8 @@ export interface GraphOptions extends InventoryOptions {
 /** Reads how the namespaces of this host are connected. What cannot be read is told among the problems. */
 export async function readGraph(options: GraphOptions = {}): Promise<Graph> {
   const { only, ...rest } = options;
-  const found = await inventory(rest);
+  const { places = placesOf(), engines = true, timeout = 1000 } = rest;
+  const [found, networks] = await Promise.all([inventory(rest), engines ? askNetworks(places, timeout) : []]);
   const self = found.self.inode;
   const chosen = found.namespaces.filter(({ id }) => only === undefined || only.has(id.inode));
   const all = await describe(chosen, self);
@@ -221,7 +241,7 @@ export async function readGraph(options: GraphOptions = {}): Promise<Graph> {
   });
   const namespaces = all.map((one): GraphNamespace => {
     const interfaces = (one.links ?? []).map((link) =>
-      interfaceOf(one, link, lost.get(idOf(one.id.inode, link.index))),
+      interfaceOf(one, link, lost.get(idOf(one.id.inode, link.index)), networksOn(one, link, networks)),
     );
     return {
       id: String(one.id.inode),

@@ -5,6 +5,7 @@ import {
   type GraphInterface,
   type GraphNamespace,
   hostPortText,
+  kindText,
 } from './model.js';
 import { type Branch, forestOf } from './tree.js';
 
@@ -75,7 +76,7 @@ function stateOf({ state, up }: GraphInterface): Row['state'] {
 type Draft = Omit<Row, 'y'>;
 
 function draftsOf({ item, children }: Branch, depth: number, parent: string | undefined): Draft[] {
-  const { id, name, kind, detail, addresses, elsewhere } = item;
+  const { id, name, addresses, elsewhere } = item;
   const [first, ...others] = addresses;
   const lost = elsewhere === undefined ? [] : [`↔ not found (${elsewhere})`];
   // an address of IPv6 is too long to stand beside the name
@@ -87,7 +88,7 @@ function draftsOf({ item, children }: Branch, depth: number, parent: string | un
     line: metrics.line,
     depth,
     name,
-    kind: detail === undefined ? kind : `${kind} ${detail}`,
+    kind: kindText(item),
     state: stateOf(item),
     beside,
     below,

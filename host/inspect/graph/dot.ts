@@ -1,6 +1,6 @@
 import { ownerText } from '../owner-text.js';
 import { colours, paletteOf } from './colours.js';
-import { containerPortText, type Graph, type GraphInterface, hostPortText } from './model.js';
+import { containerPortText, type Graph, type GraphInterface, hostPortText, kindText } from './model.js';
 import { shownInterfaces } from './tree.js';
 
 const quoted = (text: string): string =>
@@ -10,8 +10,9 @@ const quoted = (text: string): string =>
 const label = (...rows: readonly string[]): string =>
   `"${rows.map((row) => quoted(row).slice(1, -1)).join('\\n')}"`;
 
-function node({ id, name, kind, detail, addresses, up }: GraphInterface): string {
-  const title = detail === undefined ? kind : `${kind} ${detail}`;
+function node(item: GraphInterface): string {
+  const { id, name, addresses, up } = item;
+  const title = kindText(item);
   const style = up ? '' : ', style="filled,rounded,dashed", fontcolor="#64748b"';
   return `    ${quoted(id)} [label=${label(name, title, ...addresses)}${style}];`;
 }

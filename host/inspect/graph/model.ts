@@ -11,6 +11,8 @@ export interface GraphInterface {
   readonly kind: string;
   /** What is particular to it: `id 42 to 10.1.0.2`. */
   readonly detail?: string;
+  /** Networks of engines that it is there for: `docker:backend`. */
+  readonly networks?: readonly string[];
   readonly up: boolean;
   /** IF_OPER_*: `up`, `down`, `unknown`, … */
   readonly state: string;
@@ -67,6 +69,12 @@ export interface Graph {
   readonly edges: readonly GraphEdge[];
   readonly published: readonly PublishedPort[];
   readonly problems: readonly Problem[];
+}
+
+/** What it is, in a few words: `bridge of docker:backend`. */
+export function kindText({ kind, detail, networks = [] }: GraphInterface): string {
+  const of = networks.length === 0 ? '' : ` of ${networks.join(', ')}`;
+  return `${kind}${detail === undefined ? '' : ` ${detail}`}${of}`;
 }
 
 /** `127.0.0.1:8080/tcp`, or a span of ports. */

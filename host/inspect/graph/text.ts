@@ -1,6 +1,6 @@
 import { ownerText } from '../owner-text.js';
 import { printable } from '../printable.js';
-import { containerPortText, type Graph, type GraphNamespace, hostPortText } from './model.js';
+import { containerPortText, type Graph, type GraphNamespace, hostPortText, kindText } from './model.js';
 import { type Branch, endsOf, forestOf, Places } from './tree.js';
 
 /** A line, and those below it. */
@@ -20,12 +20,12 @@ function lines(twigs: readonly Twig[], indent: string): string[] {
 }
 
 function twigOf({ item, children }: Branch, own: GraphNamespace, graph: Graph, places: Places): Twig {
-  const { name, kind, detail, state, addresses, elsewhere, id } = item;
+  const { name, state, addresses, elsewhere, id } = item;
   const ends = endsOf(id, graph, ['veth']).map((end) => `↔ ${place(end, own, places)}`);
   const made = endsOf(id, graph, ['lower']).filter((end) => places.get(end)?.namespace !== own);
   const text = [
     name,
-    detail === undefined ? kind : `${kind} ${detail}`,
+    kindText(item),
     ...(state === 'unknown' || state === 'up' ? [] : [state]),
     ...addresses,
     ...ends,

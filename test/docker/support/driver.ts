@@ -18,7 +18,7 @@ export interface Reply {
   readonly body: Json;
 }
 
-const program = fileURLToPath(new URL('../../../host/cli/main.js', import.meta.url));
+export const program = fileURLToPath(new URL('../../../host/cli/main.js', import.meta.url));
 
 export const newId = (): string => randomBytes(32).toString('hex');
 
@@ -42,23 +42,35 @@ export class Driver {
     });
   }
 
-  /** Starts it; ready when this returns. */
-  async start(): Promise<void> {
-    const args = ['docker', '--socket', this.socket, '--state-dir', this.state, '--conf-dir', this.confDir];
-    const child = this.#lab.namespace.run(() =>
-      spawn(process.execPath, [program, ...args, '--docker-socket', '', ...this.#options], {
-        stdio: ['ignore', 'ignore', 'pipe'],
-      }),
-    );
+  /** What `netloom daemon` is told to do the same. */
+  get daemonOptions(): string[] {
+    return [
+      ...['--docker-listen', this.socket, '--docker-state-dir', this.state],
+      ...['--docker-conf-dir', this.confDir, '--docker-socket', '', ...this.#options],
+    ];
+  }
+
+  /** Starts it, where `before` is the beginning of the command line; ready when this returns. */
+  async start(...before: string[]): Promise<void> {
+    const [file = '', ...args] = [
+      ...before,
+      ...[process.execPath, program, 'docker', '--socket', this.socket, '--state-dir', this.state],
+      ...['--conf-dir', this.confDir, '--docker-socket', '', ...this.#options],
+    ];
+    const child = this.#lab.namespace.run(() => spawn(file, args, { stdio: ['ignore', 'ignore', 'pipe'] }));
     this.#child = child;
-    const before = this.log.length;
+    const logged = this.log.length;
     await new Promise<void>((resolve, reject) => {
       child.stderr?.on('data', (text) => {
         this.log += text;
-        if (this.log.slice(before).includes('listening on')) resolve();
+        if (this.log.slice(logged).includes('listening on')) resolve();
       });
       child.once('exit', () => reject(new Error(`netloom docker: ${this.log}`)));
     });
+  }
+
+  get exitCode(): number | null {
+    return this.#child?.exitCode ?? null;
   }
 
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {

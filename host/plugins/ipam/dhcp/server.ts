@@ -3,7 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { dirname, isAbsolute, join } from 'node:path';
 import { pid } from 'node:process';
 import { setTimeout as pause } from 'node:timers/promises';
-import { firstPassedSocket, isServed, listen, passedSockets } from '../../../cni/unix-socket.js';
+import { isServed, listen, passedSockets } from '../../../cni/unix-socket.js';
 import { Daemon } from './daemon.js';
 import { DhcpError } from './errors.js';
 import { type DaemonFlags, readFlags, usage } from './flags.js';
@@ -30,14 +30,14 @@ export interface DaemonOptions extends DaemonFlags {
 
 /** The descriptor that systemd has passed, sd_listen_fds(3). Throws DhcpError `ERR_DHCP_FLAG` when there are several. */
 export function activated(env: NodeJS.ProcessEnv): number | undefined {
-  const count = passedSockets(env);
-  if (count > 1) {
+  const [socket, ...others] = passedSockets(env);
+  if (others.length > 0) {
     throw new DhcpError(
       'ERR_DHCP_FLAG',
-      `Error getting listener: Too many (${count}) FDs passed through socket activation`,
+      `Error getting listener: Too many (${others.length + 1}) FDs passed through socket activation`,
     );
   }
-  return count === 1 ? firstPassedSocket : undefined;
+  return socket?.descriptor;
 }
 
 function cannotListen(path: string, cause: unknown): DhcpError {

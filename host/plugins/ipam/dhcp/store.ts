@@ -1,15 +1,5 @@
 import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pid } from 'node:process';
 import {
@@ -23,6 +13,7 @@ import {
   record,
   string,
 } from '../../../cni/config.js';
+import { replaceFile } from '../../../cni/replace-file.js';
 import { isCode } from '../../../namespace/errors.js';
 import { flock } from '../../../netlink/native.js';
 import type { ClientOptions } from './config.js';
@@ -185,14 +176,7 @@ export class LeaseStore {
   save(lease: LeaseRecord): void {
     const path = this.#path(lease);
     const draft = join(this.#directory, `.${pid}.draft`);
-    const fd = openSync(draft, 'w', 0o600);
-    try {
-      writeFileSync(fd, JSON.stringify(toJson(lease)));
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-    renameSync(draft, path);
+    replaceFile(path, JSON.stringify(toJson(lease)), { draft, mode: 0o600, durable: true });
   }
 
   remove(name: Pick<LeaseRecord, 'containerId' | 'network' | 'ifname'>): void {

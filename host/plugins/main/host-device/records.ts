@@ -1,8 +1,9 @@
-import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { boolean, integer, object, optional, type Read, string } from '../../../cni/config.js';
 import { makeDirectory } from '../../../cni/directory.js';
 import { CniError, errorCodes } from '../../../cni/errors.js';
+import { replaceFile } from '../../../cni/replace-file.js';
 
 /** Kept until the next boot, which puts devices back as well. */
 export const defaultDirectory = '/run/cni/host-device';
@@ -52,10 +53,8 @@ export class Records {
     const draft = `${file}.new`;
     try {
       makeDirectory(this.#directory, 0o700);
-      writeFileSync(draft, JSON.stringify(record), { mode: 0o600 });
-      renameSync(draft, file);
+      replaceFile(file, JSON.stringify(record), { draft, mode: 0o600 });
     } catch (error) {
-      rmSync(draft, { force: true });
       const reason = (error as Error).message;
       throw new CniError(errorCodes.ioFailure, `failed to record the device: ${reason}`, '', {
         cause: error,

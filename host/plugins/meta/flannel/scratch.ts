@@ -1,18 +1,9 @@
-import {
-  closeSync,
-  fsyncSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { record } from '../../../cni/config.js';
 import { makeDirectory } from '../../../cni/directory.js';
 import { CniError, errorCodes } from '../../../cni/errors.js';
+import { replaceFile } from '../../../cni/replace-file.js';
 import { errnoMeaning } from '../../../codec/errno.js';
 import type { DelegateConfig } from './config.js';
 
@@ -111,16 +102,8 @@ export class Scratch {
     const draft = join(this.#directory, `.${containerId}:${ifname}`);
     try {
       makeDirectory(this.#directory, 0o700);
-      const fd = openSync(draft, 'w', 0o600);
-      try {
-        writeFileSync(fd, text);
-        fsyncSync(fd);
-      } finally {
-        closeSync(fd);
-      }
-      renameSync(draft, path);
+      replaceFile(path, text, { draft, mode: 0o600, durable: true });
     } catch (error) {
-      rmSync(draft, { force: true });
       throw failure(`cannot save the delegate's config ${path}`, error);
     }
   }

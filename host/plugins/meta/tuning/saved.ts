@@ -5,15 +5,14 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
-  renameSync,
   statSync,
   unlinkSync,
-  writeFileSync,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { boolean, integer, object, optional, type Read, record, string } from '../../../cni/config.js';
 import { CniError, errorCodes } from '../../../cni/errors.js';
 import type { GcRequest } from '../../../cni/plugin.js';
+import { replaceFile } from '../../../cni/replace-file.js';
 import { garbageOf } from '../../common/garbage.js';
 import type { LinkSettings } from './config.js';
 
@@ -156,10 +155,8 @@ export class SavedStates {
     const draft = this.#path(draftOf(name));
     try {
       mkdirSync(this.#directory, { recursive: true, mode: DIRECTORY_MODE });
-      writeFileSync(draft, textOf(saved), { mode: FILE_MODE });
-      renameSync(draft, this.#path(name));
+      replaceFile(this.#path(name), textOf(saved), { draft, mode: FILE_MODE });
     } catch (error) {
-      removeFile(draft);
       throw new CniError(errorCodes.ioFailure, `failed to save settings: ${(error as Error).message}`);
     }
   }
