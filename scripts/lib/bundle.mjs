@@ -16,7 +16,7 @@ const opening = '(function (exports, require, module, netloomUrl) {';
 const closing = '\n})';
 
 /** Modules of Node that take milliseconds to load, and that most calls of a plugin can do without. */
-const late = ['node:child_process', 'node:crypto'];
+const late = ['node:child_process', 'node:crypto', 'node:module', 'node:timers/promises'];
 
 /** Functions of theirs load the module when they are called; what is not used falls out of the parts. */
 const loadedLate = {
