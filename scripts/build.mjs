@@ -124,8 +124,8 @@ async function pluginBundle() {
   );
   if (oldest(bundle) >= Math.max(...inputs)) return;
   say('Bundling the plugins …');
-  const { nodeOptions } = await import('../dist/host/plugins/node-options.js');
-  await bundlePlugins('dist/host/plugins/entry.js', nodeOptions);
+  const { writeParts } = await import('../dist/host/plugins/parts.js');
+  await bundlePlugins('dist/host/plugins/entry.js', writeParts);
 }
 
 await script(async () => {

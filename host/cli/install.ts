@@ -11,13 +11,14 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { isAbsolute, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { arch, execPath, pid, platform } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { defaultSocketPath } from '../daemon/server.js';
 import { NetloomError } from '../netlink/errors.js';
 import { pluginTypes } from '../plugins/index.js';
 import { nodeOptions } from '../plugins/node-options.js';
+import { renewParts } from '../plugins/parts.js';
 
 /**
  * Variables that a plugin gets besides PATH: those of the CNI specification and cnitool, and the bus that firewalld is
@@ -155,6 +156,7 @@ export function installPlugins({
 }: InstallOptions): string[] {
   refuse(types, node, mode);
   const client = mode === 'client' ? configuredClient({ socket, node, program }) : undefined;
+  if (node === execPath) renewParts(dirname(program), node);
   mkdirSync(directory, { recursive: true });
   const files = types.map((type) => ({
     path: join(directory, type),

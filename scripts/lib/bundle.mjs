@@ -1,14 +1,13 @@
 /**
  * Makes dist/plugins: the program that every installed plugin runs. Its parts are CommonJS scripts, each loaded when
  * it is needed, and compiled ahead by V8. All of them are in one file that is opened once, so that a program goes on
- * with what it began with when another is built meanwhile; plugin.js, which names that file, is written last.
+ * with what it began with when another is built meanwhile.
  */
-import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { execPath, pid } from 'node:process';
 import { pathToFileURL } from 'node:url';
-import { root, run } from './steps.mjs';
+import { root } from './steps.mjs';
 
 const directory = join(root, 'dist/plugins');
 
@@ -43,33 +42,36 @@ const clock = `export const performance = {
 };`;
 
 /**
- * Loads parts; the index tells where in the file the source of each lies, and its code, compiled for a Node without
- * options and for one with those of plugins. Another version of Node, or one with other options, rejects that code, and
- * then compiles by itself. Sources are ASCII.
+ * Loads parts; the index of their file tells where in it the source of each lies, and its code, compiled for a Node
+ * without options and for one with those of plugins (host/plugins/parts.ts). Another version of Node, or one with other
+ * options, rejects that code, and then compiles by itself.
  */
-function launcher(file, index, entry) {
+function launcher(entry) {
   return `'use strict';
 const { openSync, readSync } = require('node:fs');
 const { Script } = require('node:vm');
-const index = ${JSON.stringify(index)};
-const fd = openSync(__dirname + '/${file}', 'r');
+const fd = openSync(__dirname + '/parts', 'r');
 const url = 'file://' + encodeURI(__filename).replaceAll('#', '%23').replaceAll('?', '%3F');
 const loaded = new Map();
 function read(at, size) {
   const bytes = Buffer.allocUnsafeSlow(size);
-  if (readSync(fd, bytes, 0, size, at) !== size) throw new Error(__dirname + '/${file} is cut short');
+  if (readSync(fd, bytes, 0, size, at) !== size) throw new Error(__dirname + '/parts is cut short');
   return bytes;
 }
+const length = read(0, 4).readUInt32LE();
+const { parts } = JSON.parse(read(4, length).latin1Slice());
+const start = 4 + length;
 function load(name) {
   const known = loaded.get(name);
   if (known !== undefined) return known.exports;
-  const place = index[name];
+  const place = parts[name];
   if (place === undefined) return require(name);
   const module = { exports: {} };
   loaded.set(name, module);
-  const [at, size, ...caches] = place;
-  const source = read(at, size).latin1Slice();
-  const cachedData = read(...caches[process.execArgv.length === 0 ? 0 : 1]);
+  const [at, size, ...compiled] = place;
+  const source = read(start + at, size).latin1Slice();
+  const [cacheAt, cacheSize] = compiled[process.execArgv.length === 0 ? 0 : 1];
+  const cachedData = read(start + cacheAt, cacheSize);
   new Script(source, { filename: __dirname + '/' + name, cachedData })
     .runInThisContext()(module.exports, load, module, url);
   return module.exports;
@@ -113,25 +115,13 @@ function replace(name, content) {
   renameSync(draft, join(directory, name));
 }
 
-/** What V8 makes of sources in a Node with these options: it refuses another's. */
-function compiled(sources, options) {
-  const draft = join(directory, `.sources.${pid}`);
-  writeFileSync(draft, JSON.stringify(sources));
-  try {
-    run(execPath, [...options, join(root, 'scripts/lib/compile.mjs'), draft]);
-    return JSON.parse(readFileSync(draft, 'utf8')).map((text) => Buffer.from(text, 'base64'));
-  } finally {
-    rmSync(draft);
-  }
-}
-
-/** Bundles a compiled entry, given relative to the root, for Node without options, and with those given. */
-export async function bundlePlugins(entry, nodeOptions) {
+/** Bundles a compiled entry, given relative to the root; `writeParts` is that of host/plugins/parts.ts. */
+export async function bundlePlugins(entry, writeParts) {
   const { build, transform } = await import(
     pathToFileURL(join(root, 'node_modules/esbuild/lib/main.js')).href
   );
   mkdirSync(directory, { recursive: true });
-  const parts = [];
+  const sources = [];
   for (const [name, text] of await split(build, entry)) {
     const { code } = await transform(text, {
       format: 'cjs',
@@ -142,28 +132,14 @@ export async function bundlePlugins(entry, nodeOptions) {
       supported: { 'dynamic-import': false },
       define: { 'import.meta.url': 'netloomUrl' },
     });
-    parts.push({ name, source: `${opening}${code}${closing}` });
+    sources.push([name, `${opening}${code}${closing}`]);
   }
-  const sources = parts.map(({ name, source }) => [join(directory, name), source]);
-  const caches = [[], nodeOptions].map((options) => compiled(sources, options));
-  const index = {};
-  const pieces = [];
-  let end = 0;
-  const put = (bytes) => {
-    pieces.push(bytes);
-    end += bytes.length;
-    return [end - bytes.length, bytes.length];
-  };
-  for (const [i, { name, source }] of parts.entries()) {
-    index[name] = [...put(Buffer.from(source, 'latin1')), ...caches.map((of) => put(of[i]))];
-  }
-  const content = Buffer.concat(pieces);
-  const file = `parts-${createHash('sha256').update(content).digest('hex').slice(0, 16)}`;
   replace('package.json', '{ "type": "commonjs" }\n');
-  replace(file, content);
-  replace('plugin.js', launcher(file, index, './entry.js'));
+  replace('compile.mjs', readFileSync(join(root, 'scripts/lib/compile.mjs')));
+  writeParts(directory, execPath, sources);
+  replace('plugin.js', launcher('./entry.js'));
   for (const name of readdirSync(directory)) {
-    if (!['package.json', 'plugin.js', file].includes(name))
+    if (!['package.json', 'compile.mjs', 'parts', 'plugin.js'].includes(name))
       rmSync(join(directory, name), { recursive: true, force: true });
   }
 }

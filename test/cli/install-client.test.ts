@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  cpSync,
   existsSync,
   mkdtempSync,
   readdirSync,
@@ -21,6 +22,7 @@ import { installPlugins } from '../../host/cli/install.js';
 import { installCommand, uninstallCommand } from '../../host/cli/install-command.js';
 import { pluginTypes } from '../../host/plugins/index.js';
 import { nodeOptions } from '../../host/plugins/node-options.js';
+import { renewParts } from '../../host/plugins/parts.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
@@ -136,7 +138,7 @@ t.test('what the one-shot plugin gets of a client without a daemon', async (t) =
   }
 });
 
-t.test('what Node is started with, and the compiled code that is made for it', async (t) => {
+t.test('what Node is started with', async (t) => {
   const directory = temporary(t);
   installPlugins({ directory, types: ['static', 'dhcp'], mode: 'client', socketPath: '' });
   const program = join(root, 'dist/plugins/plugin.js');
@@ -177,30 +179,76 @@ t.test('what Node is started with, and the compiled code that is made for it', a
   installPlugins({ directory, types: ['bridge'], node, mode: 'client', socketPath: '' });
   t.equal(spawnSync(join(directory, 'bridge'), { env: { CNI_COMMAND: 'DEL' } }).status, 0);
   t.same(readFileSync(join(directory, 'arguments'), 'utf8').trim().split('\n'), [program, 'bridge']);
+});
 
-  // V8 takes the compiled code of every part, with the options and without
-  const check = join(directory, 'check.cjs');
-  const launcher = readFileSync(program, 'utf8');
-  writeFileSync(
-    check,
-    launcher
-      .replaceAll('__dirname', JSON.stringify(join(root, 'dist/plugins')))
-      .replaceAll('__filename', JSON.stringify(program))
-      .replace(/\nload\('[^']*'\);\n/, '')
-      .concat(`
-let taken = 0;
-for (const [name, [at, size, ...caches]] of Object.entries(index)) {
-  const cachedData = read(...caches[process.execArgv.length === 0 ? 0 : 1]);
-  const script = new Script(read(at, size).latin1Slice(), { filename: __dirname + '/' + name, cachedData });
-  if (script.cachedDataRejected !== false) throw new Error(name);
-  taken++;
+/** Has a Node with some options take the compiled code of every part; the names of parts whose code it rejects, and of all. */
+function rejected(directory: string, options: readonly string[]): { rejected: string[]; all: string[] } {
+  const script = `
+const { readFileSync } = require('node:fs');
+const { Script } = require('node:vm');
+const content = readFileSync(process.argv[1]);
+const start = 4 + content.readUInt32LE(0);
+const { parts } = JSON.parse(content.toString('utf8', 4, start));
+const cut = ([at, size]) => content.subarray(start + at, start + at + size);
+const rejected = Object.entries(parts).filter(([name, [at, size, ...compiled]]) => {
+  const cachedData = Buffer.from(cut(compiled[process.execArgv.length > 2 ? 1 : 0]));
+  return new Script(cut([at, size]).latin1Slice(), { filename: name, cachedData }).cachedDataRejected;
+});
+console.log(JSON.stringify({ rejected: rejected.map(([name]) => name), all: Object.keys(parts) }));`;
+  const done = spawnSync(process.execPath, [...options, '--eval', script, join(directory, 'parts')], {
+    env: {},
+    encoding: 'utf8',
+  });
+  return JSON.parse(done.stdout);
 }
-console.log(taken);
-`),
-  );
+
+t.test('the compiled code of the parts', async (t) => {
   for (const options of [[], nodeOptions]) {
-    const done = spawnSync(process.execPath, [...options, check], { encoding: 'utf8' });
-    t.equal(done.status, 0, done.stderr);
-    t.ok(Number(done.stdout) > pluginTypes.length, done.stdout);
+    const { rejected: none, all } = rejected(join(root, 'dist/plugins'), options);
+    t.same(none, [], 'V8 takes all of it');
+    t.ok(all.length > pluginTypes.length);
   }
+
+  // a package of another version of Node
+  const project = temporary(t);
+  const directory = join(project, 'dist/plugins');
+  cpSync(join(root, 'dist/plugins'), directory, { recursive: true });
+  const parts = join(directory, 'parts');
+  const content = readFileSync(parts);
+  const start = 4 + content.readUInt32LE(0);
+  const index = JSON.parse(content.toString('utf8', 4, start));
+  const [name, [, , plain]] = Object.entries(index.parts).find(([one]) => one === './entry.js') as [
+    string,
+    [number, number, [number, number]],
+  ];
+  t.equal(name, './entry.js');
+  content.fill(0, start + plain[0], start + plain[0] + plain[1]);
+  writeFileSync(
+    parts,
+    Buffer.from(
+      content.toString('latin1').replace(String(index.tags[0]), '1'.repeat(String(index.tags[0]).length)),
+      'latin1',
+    ),
+  );
+  t.same(rejected(directory, []).rejected, ['./entry.js']);
+  const call = () =>
+    spawnSync(process.execPath, [join(directory, 'plugin.js'), 'static'], {
+      env: { CNI_COMMAND: 'VERSION' },
+      encoding: 'utf8',
+    });
+  t.match(JSON.parse(call().stdout), { supportedVersions: Array }, 'it runs, and compiles by itself');
+  t.equal(renewParts(directory, process.execPath), true);
+  t.same(rejected(directory, []).rejected, []);
+  t.same(rejected(directory, nodeOptions).rejected, []);
+  t.match(JSON.parse(call().stdout), { supportedVersions: Array });
+  const renewed = statSync(parts, { bigint: true });
+  t.equal(renewParts(directory, process.execPath), true);
+  t.equal(statSync(parts, { bigint: true }).ino, renewed.ino, 'nothing to do');
+  t.same(readdirSync(directory).sort(), ['compile.mjs', 'package.json', 'parts', 'plugin.js']);
+
+  // what cannot be renewed stays as it is
+  writeFileSync(parts, 'nonsense');
+  t.equal(renewParts(directory, process.execPath), false);
+  t.equal(readFileSync(parts, 'utf8'), 'nonsense');
+  t.equal(renewParts(join(project, 'nowhere'), process.execPath), false);
 });
