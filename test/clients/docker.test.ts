@@ -94,7 +94,18 @@ test('macvlan, and a network that shares its parent', { timeout: 100_000 }, asyn
   await must('ip', ['address', 'add', '10.49.0.200/24', 'dev', 'up1']);
   const parent = ['-o', 'type=macvlan', '-o', 'parent=up0'];
   const made = await docker.run(
-    ...['network', 'create', '-d', 'netloom', '--ipam-driver', 'netloom', '--subnet', '10.49.0.0/24', ...parent, 'mac'],
+    ...[
+      'network',
+      'create',
+      '-d',
+      'netloom',
+      '--ipam-driver',
+      'netloom',
+      '--subnet',
+      '10.49.0.0/24',
+      ...parent,
+      'mac',
+    ],
   );
   if (/EOPNOTSUPP|not supported/.test(made.stderr)) {
     t.comment('this kernel has no macvlan');
