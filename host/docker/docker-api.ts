@@ -1,5 +1,5 @@
 import { request } from 'node:http';
-import { array, object, optional, string } from '../cni/config.js';
+import { array, object, optional, record, type Shape, string } from '../cni/config.js';
 import { DockerError } from './errors.js';
 
 const TIMEOUT = 5000;
@@ -22,7 +22,20 @@ const shape = array(
 export type DockerNetwork = ReturnType<typeof shape.read>[number];
 
 /** All of Docker's networks. Throws DockerError `ERR_DOCKER_STATE` when it does not answer. */
-export function listDockerNetworks(socketPath: string): Promise<DockerNetwork[]> {
+export async function listDockerNetworks(socketPath: string): Promise<DockerNetwork[]> {
+  return await ask(socketPath, '/networks', shape);
+}
+
+const detailsShape = object({ Containers: optional(record, {}) });
+const attachmentShape = object({ EndpointID: string });
+
+/** Identifiers of the endpoints that a network has, of containers that do not run too. Throws DockerError `ERR_DOCKER_STATE`. */
+export async function listDockerEndpoints(socketPath: string, network: string): Promise<string[]> {
+  const { Containers } = await ask(socketPath, `/networks/${network}`, detailsShape);
+  return Object.entries(Containers).map(([id, one]) => attachmentShape.read(one, id).EndpointID);
+}
+
+function ask<T>(socketPath: string, path: string, answer: Shape<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const fail = (error: Error): void =>
       reject(
@@ -30,14 +43,14 @@ export function listDockerNetworks(socketPath: string): Promise<DockerNetwork[]>
           cause: error,
         }),
       );
-    const asked = request({ socketPath, path: '/networks', timeout: TIMEOUT }, (response) => {
+    const asked = request({ socketPath, path, timeout: TIMEOUT }, (response) => {
       const parts: Buffer[] = [];
       response.on('data', (part: Buffer) => parts.push(part));
       response.on('error', fail);
       response.on('end', () => {
         try {
           if (response.statusCode !== 200) throw new Error(`status ${response.statusCode}`);
-          resolve(shape.read(JSON.parse(Buffer.concat(parts).toString('utf8')), 'networks'));
+          resolve(answer.read(JSON.parse(Buffer.concat(parts).toString('utf8')), path));
         } catch (error) {
           fail(error as Error);
         }

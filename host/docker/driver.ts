@@ -66,7 +66,8 @@ export async function startDriver(options: DriverOptions): Promise<RunningDriver
         host,
         pools,
         stocks: (options.pools ?? []).map(parseStock),
-        reclaim: (poolId) => docker.reclaim(poolId),
+        reclaim: docker.reclaim,
+        isUsed: docker.isUsed,
       }),
     ];
     await state.restore();

@@ -1,6 +1,8 @@
-import { type DockerNetwork, listDockerNetworks } from './docker-api.js';
+import { formatAddress, parseAddress } from '../cni/address.js';
+import { type DockerNetwork, listDockerEndpoints, listDockerNetworks } from './docker-api.js';
 import { formatPoolId, leaseNetwork, parsePoolId, poolIdOf } from './ipam/pool-id.js';
 import type { Pools } from './ipam/pools.js';
+import type { NetworkRecord } from './networks/record.js';
 import type { State } from './state.js';
 
 export interface ReconcileParts {
@@ -16,14 +18,23 @@ const PAUSE = 1000;
 const ATTEMPTS = 60;
 /** ms that an address may be without an endpoint: Docker asks for the one, then for the other. */
 const GRACE = 60_000;
+/** Calls after which something may be left. */
+const removals: ReadonlySet<string> = new Set(['IpamDriver.ReleasePool', 'NetworkDriver.DeleteEndpoint']);
+
+const bare = (address: string): string => address.split('/')[0] as string;
 
 export interface Reconciliation {
   start(): void;
   stop(): void;
   /** A call was answered: some change what Docker lists. */
   noticed(call: string): void;
-  /** Gives addresses of a pool back that no endpoint has; returns how many. */
-  reclaim(poolId: string): number;
+  /**
+   * Gives addresses of a pool back that no endpoint has; returns how many. They must have been so for a while, but for
+   * the one that is `wanted`: whoever asks for it may have lost the answer.
+   */
+  reclaim(poolId: string, wanted?: string): number;
+  /** Does an endpoint of ours have this address of a pool? */
+  isUsed(poolId: string, address: string): boolean;
 }
 
 /**
@@ -34,50 +45,94 @@ export function reconcile({ state, pools, socket, log }: ReconcileParts): Reconc
   let timer: NodeJS.Timeout | undefined;
   let attempts = 0;
   let stopped = false;
+  /** Docker was not asked since we have begun, or it has. */
   let first = true;
+  /** There may be something that Docker does not have. */
+  let doubtful = true;
+  let audit: NodeJS.Timeout | undefined;
   let began = Date.now();
 
-  const reclaim = (poolId: string): number => {
+  const usersOf = (own: string): NetworkRecord[] =>
+    state.networks
+      .list()
+      .filter(({ subnets }) => subnets.some(({ pool }) => own.endsWith(`_${pool.replace('/', '_')}`)));
+
+  const canonical = (address: string): string => {
+    const parsed = parseAddress(address);
+    return parsed === undefined ? address : formatAddress(parsed);
+  };
+
+  const addressesIn = (users: readonly NetworkRecord[]): string[] => {
+    const ids = new Set(users.map(({ id }) => id));
+    return state.endpoints
+      .list()
+      .filter(({ network }) => ids.has(network))
+      .flatMap(({ address, address6 }) => [bare(address), bare(address6)]);
+  };
+
+  const reclaim = (poolId: string, wanted = ''): number => {
     const record = pools.list().find(({ id }) => id === poolId);
     if (record === undefined) return 0;
     const own = leaseNetwork(parsePoolId(poolId));
-    const users = state.networks
-      .list()
-      .filter(({ subnets }) => subnets.some(({ pool }) => own.endsWith(`_${pool.replace('/', '_')}`)));
+    const users = usersOf(own);
     const references = pools
       .list()
       .filter(({ id }) => leaseNetwork(parsePoolId(id)) === own)
       .reduce((sum, one) => sum + one.references, 0);
     // somebody else's networks have addresses of it too: we do not know whose they are
     if (users.length === 0 || users.length < references) return 0;
-    const ids = new Set(users.map(({ id }) => id));
-    const bare = (address: string): string => address.split('/')[0] as string;
     const used = new Set([
       ...users.flatMap(({ subnets }) =>
         subnets.flatMap(({ gateway = '', auxiliary }) => [bare(gateway), ...auxiliary]),
       ),
-      ...state.endpoints
-        .list()
-        .filter(({ network }) => ids.has(network))
-        .flatMap(({ address, address6 }) => [bare(address), bare(address6)]),
+      ...addressesIn(users),
     ]);
     const young = Date.now() - GRACE;
-    const given = pools.reclaim(poolId, ({ name, time }) => !used.has(name) && time < young);
+    const given = pools.reclaim(
+      poolId,
+      ({ name, time }) => !used.has(name) && (time < young || name === canonical(wanted)),
+    );
     if (given.length > 0) log(`addresses that no container has: ${given.join(', ')}`);
     return given.length;
   };
 
-  /** Docker has no such network any more: what was made for it before we began goes. */
-  const removeLost = async (listed: readonly DockerNetwork[]): Promise<void> => {
+  /** Docker has no such network or endpoint any more: what was made for it before `until` goes. */
+  const removeLost = async (listed: readonly DockerNetwork[], until: number): Promise<void> => {
     const known = new Set(listed.map(({ Id }) => Id));
     for (const network of state.networks.list()) {
-      if (known.has(network.id) || network.time >= began) continue;
+      if (known.has(network.id) || network.time >= until) continue;
       log(`network ${network.name ?? network.id} is Docker's no more: removed`);
       await state.removeNetwork(network.id);
     }
   };
 
-  const countPools = (listed: readonly DockerNetwork[]): void => {
+  const removeLostEndpoints = async (
+    attached: ReadonlyMap<string, readonly string[]>,
+    until: number,
+  ): Promise<void> => {
+    for (const { id, network, time } of state.endpoints.list()) {
+      const there = attached.get(network);
+      if (there === undefined || there.includes(id) || time >= until) continue;
+      log(`endpoint ${id} is Docker's no more: removed`);
+      await state.removeEndpoint(id);
+    }
+  };
+
+  /** Endpoints that Docker knows, of those of its networks where we know some that are old enough to be judged. */
+  const endpointsOf = async (
+    listed: readonly DockerNetwork[],
+    until: number,
+  ): Promise<Map<string, string[]>> => {
+    const old = state.endpoints.list().filter(({ time }) => time < until);
+    const doubted = listed.filter(({ Id }) => old.some(({ network }) => network === Id));
+    return new Map(
+      await Promise.all(
+        doubted.map(async ({ Id }) => [Id, await listDockerEndpoints(socket, Id)] as [string, string[]]),
+      ),
+    );
+  };
+
+  const countPools = (listed: readonly DockerNetwork[], until: number): void => {
     const references = new Map<string, number>();
     for (const { IPAM } of listed) {
       // Docker's own do not take from us
@@ -94,7 +149,7 @@ export function reconcile({ state, pools, socket, log }: ReconcileParts): Reconc
         }
       }
     }
-    for (const { id } of pools.list().filter((pool) => pool.time < began))
+    for (const { id } of pools.list().filter((pool) => pool.time < until))
       pools.setReferences(id, references.get(id) ?? 0);
   };
 
@@ -108,16 +163,20 @@ export function reconcile({ state, pools, socket, log }: ReconcileParts): Reconc
     let done = false;
     try {
       const before = calls;
+      // what is under way is not in the list yet
+      const until = first ? began : Date.now() - GRACE;
       const listed = await listDockerNetworks(socket);
+      const attached = doubtful ? await endpointsOf(listed, until) : new Map<string, string[]>();
       if (stopped) return;
-      // a network that was made meanwhile may not be in the list
-      if (first && before === calls) {
+      if (doubtful && before === calls) {
+        doubtful = false;
         first = false;
-        await removeLost(listed);
-        countPools(listed);
+        await removeLost(listed, until);
+        await removeLostEndpoints(attached, until);
+        countPools(listed, until);
         for (const { id } of pools.list()) reclaim(id);
       }
-      done = (await nameNetworks(listed)) && !first;
+      done = (await nameNetworks(listed)) && !doubtful;
     } catch {
       // Docker is not there yet, or its socket is elsewhere
     }
@@ -132,22 +191,41 @@ export function reconcile({ state, pools, socket, log }: ReconcileParts): Reconc
     timer.unref();
   };
 
+  /** What Docker has asked for twice because it lost an answer, it gives back once. */
+  const auditLater = (): void => {
+    if (socket === '' || stopped || audit !== undefined) return;
+    audit = setTimeout(() => {
+      audit = undefined;
+      doubtful = true;
+      attempts = 0;
+      later();
+    }, GRACE);
+    audit.unref();
+  };
+
   return {
     start: later,
     stop: () => {
       stopped = true;
       clearTimeout(timer);
+      clearTimeout(audit);
     },
     noticed: (name) => {
       calls++;
       // Docker has started: what it has lost since the last time goes
       if (name === 'Plugin.Activate') {
         first = true;
+        doubtful = true;
         began = Date.now();
+      } else if (removals.has(name)) {
+        auditLater();
+        return;
       } else if (!name.endsWith('.CreateNetwork')) return;
       attempts = 0;
       later();
     },
     reclaim,
+    isUsed: (poolId, address) =>
+      addressesIn(usersOf(leaseNetwork(parsePoolId(poolId)))).includes(canonical(address)),
   };
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Side } from '../cni/plugin.js';
-import { DockerError } from './errors.js';
+import { conflict, DockerError } from './errors.js';
 import { Firewall } from './firewall/firewall.js';
 import { passForward } from './firewall/foreign.js';
 import { isBridge, type Published } from './firewall/rules.js';
@@ -122,6 +122,15 @@ export class State {
       const known = this.endpoints.get(wanted.id);
       // asked for once more: the answer is the same
       if (known !== undefined) return known;
+      const taken = this.endpoints
+        .list()
+        .find(
+          (one) =>
+            one.network === wanted.network &&
+            ((wanted.address !== '' && one.address === wanted.address) ||
+              (wanted.address6 !== '' && one.address6 === wanted.address6)),
+        );
+      if (taken !== undefined) throw conflict(`Address already in use: by endpoint ${taken.id}`);
       return this.endpoints.put(await this.#kind(network).addEndpoint(network, wanted));
     });
   }

@@ -88,6 +88,48 @@ test('a network that CNI describes', { timeout: 100_000 }, async (t) => {
   );
 });
 
+test('macvlan, and a network that shares its parent', { timeout: 100_000 }, async (t) => {
+  await must('ip', ['link', 'add', 'up0', 'type', 'veth', 'peer', 'name', 'up1']);
+  for (const name of ['up0', 'up1']) await must('ip', ['link', 'set', name, 'up']);
+  await must('ip', ['address', 'add', '10.49.0.200/24', 'dev', 'up1']);
+  const parent = ['-o', 'type=macvlan', '-o', 'parent=up0'];
+  const made = await docker.run(
+    ...[
+      'network',
+      'create',
+      '-d',
+      'netloom',
+      '--ipam-driver',
+      'netloom',
+      '--subnet',
+      '10.49.0.0/24',
+      ...parent,
+      'mac',
+    ],
+  );
+  if (/EOPNOTSUPP|not supported/.test(made.stderr)) {
+    t.comment('this kernel has no macvlan');
+    return;
+  }
+  t.equal(made.status, 0, made.stderr);
+  await create('mac2', '--subnet', '10.49.1.0/24', ...parent, '-o', 'macvlan_mode=private');
+  await docker.web('mac1', 'mac', '--mac-address', '02:00:00:00:00:49');
+  const seen = await docker.once('mac', 'nc -w 3 mac1 80; ping -c 1 -W 3 10.49.0.200');
+  t.match(seen.stdout, /web\n/, 'the other container, by its name');
+  t.match(seen.stdout, / 0% packet loss/, 'a neighbour of the host');
+  t.match(await docker.must('exec', 'mac1', 'cat', '/sys/class/net/eth0/address'), /02:00:00:00:00:49/);
+  const inspected = JSON.parse(await docker.must('inspect', 'mac1'))[0].NetworkSettings.Networks.mac;
+  t.match(inspected, { IPAddress: '10.49.0.2', Gateway: '10.49.0.1' });
+  t.notMatch((await docker.once('mac2', 'nc -w 1 10.49.0.2 80')).stdout, /web/);
+  await docker.must('rm', '-f', 'mac1');
+  await docker.must('network', 'rm', 'mac', 'mac2');
+  await must('ip', ['link', 'delete', 'up0']);
+  t.same(
+    (await driver.leftovers()).filter((name) => !name.startsWith('shared')),
+    [],
+  );
+});
+
 test('killed at every step, and thirty at once', { timeout: 150_000 }, async (t) => {
   await create('kill', '--subnet', '10.48.0.0/24');
   await docker.web('web3', 'kill', '-p', '8082:80', '--restart', 'always');

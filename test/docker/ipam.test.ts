@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'tap';
 import { Lab } from '../support/lab.js';
-import { Driver } from './support/driver.js';
+import { DockerNetwork, Driver, type Endpoint } from './support/driver.js';
 
 const gateway = { RequestAddressType: 'com.docker.network.gateway' };
 
@@ -101,4 +101,28 @@ test('a stock of pools of its own', async (t) => {
   t.equal((await pool()).body.Pool, '10.200.0.0/24');
   t.equal((await pool()).body.Pool, '10.200.1.0/24');
   t.match((await pool()).body.Err, /no pool is free/);
+});
+
+test('an address that is asked for twice', async (t) => {
+  const driver = new Driver(t, new Lab(t, 'docker'));
+  await driver.start();
+  const subnet = '10.9.1.0/24';
+  const { PoolID } = await driver.call('IpamDriver.RequestPool', { AddressSpace: '', Pool: subnet });
+  const network = new DockerNetwork(driver);
+  await network.create({}, [subnet]);
+  const request = () => driver.ask('IpamDriver.RequestAddress', { PoolID, Address: '10.9.1.7' });
+  const release = () => driver.call('IpamDriver.ReleaseAddress', { PoolID, Address: '10.9.1.7' });
+  const create = (endpoint: Endpoint) =>
+    endpoint.ask('CreateEndpoint', { Interface: { Address: '10.9.1.7/24' } });
+  const [one, two] = [network.endpoint(), network.endpoint()];
+  t.equal((await request()).status, 200);
+  t.equal((await request()).status, 200, 'an answer was lost: nobody has it yet');
+  t.equal((await create(one)).status, 200);
+  t.match((await request()).body.Err, /already in use/);
+  t.match((await create(two)).body.Err, /already in use/, 'of two that ask at once, the second has to go');
+  await release();
+  t.match((await request()).body.Err, /already in use/, 'and gives nothing back that is the first one’s');
+  await one.call('DeleteEndpoint');
+  await release();
+  t.equal((await request()).status, 200);
 });

@@ -33,12 +33,13 @@ export interface IpamDriverParts {
   readonly pools: Pools;
   /** Where pools are chosen from; Docker's own by default. */
   readonly stocks: readonly Stock[];
-  /** Called when a pool has no address left: gives back what nobody has. */
-  readonly reclaim: (poolId: string) => number;
+  /** Called when a pool has no address left, or not the one that is wanted: gives back what nobody has. */
+  readonly reclaim: (poolId: string, wanted: string) => number;
+  readonly isUsed: (poolId: string, address: string) => boolean;
 }
 
 /** The calls of IpamDriver. https://github.com/moby/moby/blob/master/daemon/libnetwork/docs/ipam.md */
-export function ipamCalls({ host, pools, stocks, reclaim }: IpamDriverParts) {
+export function ipamCalls({ host, pools, stocks, reclaim, isUsed }: IpamDriverParts) {
   return defineCalls((call) => [
     call('IpamDriver.GetCapabilities', undefined, async () => ({
       RequiresMACAddress: false,
@@ -72,12 +73,13 @@ export function ipamCalls({ host, pools, stocks, reclaim }: IpamDriverParts) {
       try {
         return attempt();
       } catch (error) {
-        if (reclaim(PoolID) === 0) throw error;
+        if (reclaim(PoolID, Address) === 0) throw error;
         return attempt();
       }
     }),
     call('IpamDriver.ReleaseAddress', releaseAddressShape, async ({ PoolID, Address }) => {
-      pools.releaseAddress(PoolID, Address);
+      // asked for by two at once, it is refused to the second, who gives it back
+      if (!isUsed(PoolID, Address)) pools.releaseAddress(PoolID, Address);
       return {};
     }),
   ]);

@@ -85,7 +85,9 @@ export class Driver {
   send(path: string, body: string, method = 'POST'): Promise<Reply> {
     return new Promise((resolve, reject) => {
       const headers = { Host: 'plugin.moby.localhost', Accept: 'application/vnd.docker.plugins.v1.2+json' };
-      const asked = request({ socketPath: this.socket, path, method, headers }, (response) => {
+      // a connection for each: one that was kept may be of a driver that was killed
+      const how = { socketPath: this.socket, path, method, headers, agent: false };
+      const asked = request(how, (response) => {
         let text = '';
         response.on('data', (part) => {
           text += part;

@@ -110,7 +110,7 @@ class SideOracle {
 }
 
 /** Tables, chains and rules, in an order of their own: one that was made anew comes last. */
-function nftablesOf(lab: Lab): string[] {
+export function nftablesOf(lab: Lab): string[] {
   const { nftables } = JSON.parse(lab.run('nft', '-j', 'list', 'ruleset')) as { nftables: Json[] };
   return nftables
     .filter((item) => !('metainfo' in item))
@@ -122,7 +122,7 @@ function nftablesOf(lab: Lab): string[] {
     .sort();
 }
 
-function filesOf(directory: string): Json {
+export function filesOf(directory: string): Json {
   if (!existsSync(directory)) return {};
   const names = (readdirSync(directory, { recursive: true }) as string[])
     .sort()
@@ -150,9 +150,9 @@ export class Oracle {
 }
 
 /** Rules and chains of iptables-save, without those that are built in. */
-export function iptablesOf(host: CniHost): string[] {
+export function iptablesOf({ lab }: Pick<CniHost, 'lab'>): string[] {
   return ['iptables-save', 'ip6tables-save'].flatMap((file) =>
-    host.lab
+    lab
       .run(file)
       .split('\n')
       .filter((line) => !/^(#|\*|COMMIT|:[A-Z]+ [A-Z]+|$)/.test(line)),
