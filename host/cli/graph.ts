@@ -9,6 +9,7 @@ import {
   graphSvg,
   graphText,
   readGraph,
+  printableJson,
   resolveSelectors,
 } from '../inspect/index.js';
 import { complaints } from './complaints.js';
@@ -42,7 +43,7 @@ function formatOf({ format, json, output }: GraphCommandOptions): GraphFormat {
 
 const writers: Readonly<Record<GraphFormat, (graph: Graph, title: string) => string>> = {
   text: (graph) => graphText(graph),
-  json: (graph) => JSON.stringify({ schemaVersion: SCHEMA_VERSION, ...graph }),
+  json: (graph) => printableJson(JSON.stringify({ schemaVersion: SCHEMA_VERSION, ...graph })),
   dot: (graph) => graphDot(graph),
   svg: (graph, title) => graphSvg(graph, { title }),
   html: (graph, title) => graphHtml(graph, { title }),

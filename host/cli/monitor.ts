@@ -13,6 +13,7 @@ import {
   type Watching,
   watchNamespaces,
 } from '../monitor/index.js';
+import { printable } from '../inspect/index.js';
 import { calendarText } from '../monitor/text/lines.js';
 import { NetloomError } from '../netlink/errors.js';
 
@@ -152,7 +153,7 @@ export async function monitorCommand(selectors: string[], options: MonitorComman
       },
       onDrained: () => output.flush(),
       onFailure: (error) => end(error),
-      onProblem: (error) => process.stderr.write(`netloom: ${error.message}\n`),
+      onProblem: (error) => process.stderr.write(`netloom: ${printable(error.message)}\n`),
     });
     begun = true;
     output.hold(watching);

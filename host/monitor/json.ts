@@ -4,6 +4,7 @@ import { compact, type Json, LinkNames } from '../inspect/iproute/common.js';
 import { linkJson } from '../inspect/iproute/link.js';
 import { neighbourJson } from '../inspect/iproute/neighbour.js';
 import { routeJson } from '../inspect/iproute/route.js';
+import { printableJson } from '../inspect/printable.js';
 import { ruleJson } from '../inspect/iproute/rule.js';
 import { addressOf } from '../network/addresses.js';
 import { type Link, linkOf } from '../network/links.js';
@@ -172,10 +173,10 @@ function plain(_key: string, value: unknown): unknown {
 export function eventJsonText(event: MonitorEvent): string {
   const json = eventJson(event);
   // asking about each value takes longer than all the rest
-  if ('object' in event && raw.includes(event.object)) return JSON.stringify(json, plain);
+  if ('object' in event && raw.includes(event.object)) return printableJson(JSON.stringify(json, plain));
   try {
-    return JSON.stringify(json);
+    return printableJson(JSON.stringify(json));
   } catch {
-    return JSON.stringify(json, plain);
+    return printableJson(JSON.stringify(json, plain));
   }
 }

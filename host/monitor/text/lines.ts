@@ -1,3 +1,4 @@
+import { printable, printableLines } from '../../inspect/printable.js';
 import type { MonitorEvent, ObjectEvent } from '../events.js';
 import { objectKinds } from '../objects.js';
 import { addressText } from './address.js';
@@ -81,12 +82,19 @@ function problemText(event: Extract<MonitorEvent, { event: 'resync' }>): string 
   const { differences, problems } = event;
   const changes = differences === 1 ? '1 change follows' : `${differences} changes follow`;
   let text = `events were lost; ${changes}\n`;
-  for (const { space, reason } of problems) text += `    ${space.name} cannot be read: ${reason}\n`;
+  for (const { space, reason } of problems) text += `    ${printable(space.name)} cannot be read: ${printable(reason)}\n`;
   return text;
 }
 
-/** The lines of an event: as iproute2, `nft monitor` and `conntrack -E` print those that they know. */
+/**
+ * The lines of an event: as iproute2, `nft monitor` and `conntrack -E` print those that they know. What terminals would
+ * obey in names that the kernel tells is replaced.
+ */
 export function eventText(event: MonitorEvent, options: LineOptions = {}): string {
+  return printableLines(linesOf(event, options));
+}
+
+function linesOf(event: MonitorEvent, options: LineOptions): string {
   const { label = true, namespace = false, timestamp, oneLine = false } = options;
   let head = timestamp === undefined ? '' : stampText(event.time, timestamp);
   const folded = (text: string): string => {
@@ -96,10 +104,10 @@ export function eventText(event: MonitorEvent, options: LineOptions = {}): strin
   if (event.event === 'resync') return `${head}[RESYNC]${folded(problemText(event))}`;
   const deleted = event.event === 'delete' ? 'Deleted ' : '';
   if (event.object === 'namespace') {
-    return `${head}[NETNS]${deleted}${event.space.name} net:[${event.space.inode}]\n`;
+    return `${head}[NETNS]${deleted}${printable(event.space.name)} net:[${event.space.inode}]\n`;
   }
   const names = event.space;
-  if (namespace) head += `[${names.name}]`;
+  if (namespace) head += `[${printable(names.name)}]`;
   if (label) head += `[${objectKinds[event.object].label}]`;
   if (event.object === 'mdb') return multicastText(event.message, names, `${head}${deleted}`);
   // those two say themselves what happened
