@@ -8,8 +8,8 @@ import {
   graphHtml,
   graphSvg,
   graphText,
-  readGraph,
   printableJson,
+  readGraph,
   resolveSelectors,
 } from '../inspect/index.js';
 import { complaints } from './complaints.js';

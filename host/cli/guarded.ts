@@ -1,7 +1,7 @@
 import { CniError } from '../cni/errors.js';
+import { printableJson, printableLines } from '../inspect/printable.js';
 import { NetloomError } from '../netlink/errors.js';
 import { excerpt, NetworkConfigError, type Place, placeOf } from '../runtime/errors.js';
-import { printableJson, printableLines } from '../inspect/printable.js';
 import { paletteFor } from './color.js';
 
 /** What was asked for could not be done. */
@@ -42,7 +42,10 @@ export async function guarded(work: () => Promise<void> | void, { json }: GuardO
     await work();
   } catch (error) {
     if (json) process.stdout.write(`${printableJson(JSON.stringify({ error: describeJson(error) }))}\n`);
-    else process.stderr.write(`${paletteFor(process.stderr).error('netloom:')} ${printableLines(describe(error))}\n`);
+    else
+      process.stderr.write(
+        `${paletteFor(process.stderr).error('netloom:')} ${printableLines(describe(error))}\n`,
+      );
     process.exitCode = error instanceof Interruption ? error.exitCode : FAILED;
   }
 }

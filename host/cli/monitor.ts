@@ -1,4 +1,5 @@
 import { closeSync, openSync, readFileSync } from 'node:fs';
+import { printable } from '../inspect/index.js';
 import {
   type EventFilter,
   eventJsonText,
@@ -13,7 +14,6 @@ import {
   type Watching,
   watchNamespaces,
 } from '../monitor/index.js';
-import { printable } from '../inspect/index.js';
 import { calendarText } from '../monitor/text/lines.js';
 import { NetloomError } from '../netlink/errors.js';
 

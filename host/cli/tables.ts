@@ -1,6 +1,12 @@
 import { statSync } from 'node:fs';
 import { stderr } from 'node:process';
-import { type NamespaceTable, printableJson, readTables, resolveSelectors, type TableName } from '../inspect/index.js';
+import {
+  type NamespaceTable,
+  printableJson,
+  readTables,
+  resolveSelectors,
+  type TableName,
+} from '../inspect/index.js';
 import { complaints } from './complaints.js';
 import { withProgress } from './progress.js';
 import { tableText } from './table.js';

@@ -12,7 +12,7 @@ test('names that the kernel tells cannot command a terminal', { timeout: 60_000 
   const json = Watcher.monitor(t, lab, '--objects', 'link,address,nftables', '--json');
   await listening(lab, lines, json);
   const link = `a${ESCAPE}[2J${NEXT_LINE}`;
-  lab.run('ip', 'link', 'add', link, 'type', 'dummy');
+  lab.run('ip', 'link', 'add', link, 'type', 'bridge');
   lab.run('ip', 'link', 'set', link, 'alias', `one${ESCAPE}]0;title\u0007\ntwo`);
   lab.run('nft', 'add', 'table', 'inet', 't');
   lab.run('nft', 'add', 'chain', 'inet', 't', 'c');

@@ -10,7 +10,7 @@ import { forwardingText, neighbourText } from './neighbour.js';
 import { netconfText, nexthopText, nsidText, prefixText } from './others.js';
 import { multicastRouteText, routeText } from './route.js';
 import { ruleText } from './rule.js';
-import { rulesetText } from './ruleset.js';
+import { rulesetLines } from './ruleset.js';
 
 export interface LineOptions {
   /** The kind of the object before each event, as `ip monitor label`; true by default. */
@@ -69,10 +69,9 @@ function objectText({ object, message }: ObjectEvent, names: Naming): string {
       return nexthopText(message, names);
     case 'fdb':
       return forwardingText(message, names);
-    case 'nftables':
-      return rulesetText(message);
     case 'conntrack':
       return connectionText(message);
+    case 'nftables':
     case 'mdb':
       return '';
   }
@@ -82,7 +81,8 @@ function problemText(event: Extract<MonitorEvent, { event: 'resync' }>): string 
   const { differences, problems } = event;
   const changes = differences === 1 ? '1 change follows' : `${differences} changes follow`;
   let text = `events were lost; ${changes}\n`;
-  for (const { space, reason } of problems) text += `    ${printable(space.name)} cannot be read: ${printable(reason)}\n`;
+  for (const { space, reason } of problems)
+    text += `    ${printable(space.name)} cannot be read: ${printable(reason)}\n`;
   return text;
 }
 
@@ -111,7 +111,10 @@ function linesOf(event: MonitorEvent, options: LineOptions): string {
   if (label) head += `[${objectKinds[event.object].label}]`;
   if (event.object === 'mdb') return multicastText(event.message, names, `${head}${deleted}`);
   // those two say themselves what happened
-  if (event.object === 'nftables' || event.object === 'conntrack')
-    return head + folded(objectText(event, names));
+  if (event.object === 'nftables')
+    return rulesetLines(event.message, names)
+      .map((line) => head + folded(line))
+      .join('');
+  if (event.object === 'conntrack') return head + folded(objectText(event, names));
   return `${head}${deleted}${folded(objectText(event, names))}`;
 }
