@@ -22,6 +22,7 @@ test('names that the kernel tells cannot command a terminal', { timeout: 60_000 
   t.match(told, '[LINK]');
   t.match(told, 'a\ufffd[2J\ufffd');
   t.match(told, 'add rule inet t c');
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
   for (const { text } of [lines, json]) t.notMatch(text, /[\x00-\x08\x0b-\x1f\x7f-\x9f]/);
   const names = json.text.trim().split('\n');
   t.ok(

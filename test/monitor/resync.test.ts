@@ -182,7 +182,7 @@ add rule inet one c0 drop
     });
   }
   clearTimeout(late);
-  t.notOk(told(/0a000002/), 'what stayed is not told');
+  t.notOk(told(/10\.0\.0\.2\b/), 'what stayed is not told');
   t.notOk(told(/add table/));
   t.notOk(told(/inet one c /), 'nor that counters count');
 });

@@ -90,32 +90,44 @@ class Reading {
     }
     switch (name) {
       case 'meta':
-        return this.#meta(data);
+        this.#meta(data);
+        break;
       case 'payload':
-        return this.#payload(data);
+        this.#payload(data);
+        break;
       case 'ct':
-        return this.#connection(data);
+        this.#connection(data);
+        break;
       case 'fib':
-        return this.#fib(data);
+        this.#fib(data);
+        break;
       case 'immediate':
-        return this.#immediate(data);
+        this.#immediate(data);
+        break;
       case 'bitwise':
-        return this.#bitwise(data);
+        this.#bitwise(data);
+        break;
       case 'cmp':
-        return this.#compare(data);
+        this.#compare(data);
+        break;
       case 'range':
-        return this.#range(data);
+        this.#range(data);
+        break;
       case 'lookup':
-        return this.#lookup(data);
+        this.#lookup(data);
+        break;
       case 'dynset':
-        return this.#dynamic(data);
+        this.#dynamic(data);
+        break;
       case 'nat':
-        return this.#translate(data);
+        this.#translate(data);
+        break;
       case 'masq':
       case 'redir':
-        return this.#say(
+        this.#say(
           `${name === 'masq' ? 'masquerade' : 'redirect'}${this.#ports(data, ' to :')}${translationFlags(data.flags)}`,
         );
+        break;
       default:
         throw new Unknown();
     }
