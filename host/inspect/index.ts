@@ -25,6 +25,7 @@ export type { Owner } from './owner.js';
 export { ownerText } from './owner-text.js';
 export { type Places, placesOf } from './places.js';
 export { printable, printableJson, printableLines } from './printable.js';
+export { commandOf } from './processes.js';
 export type { NamespaceId, Reference } from './reference.js';
 export { parseSelector, type ResolveOptions, resolveSelectors, type Selector, select } from './selector.js';
 export { type NamespaceTable, readTables, type TableName, type TableOptions, tableNames } from './tables.js';
