@@ -162,7 +162,7 @@ export function eventJson(event: MonitorEvent): Json {
 }
 
 /** Those whose items have the kernel's values, with bytes and 64-bit numbers among them. */
-const raw: readonly string[] = ['prefix', 'nexthop', 'mdb', 'nftables', 'conntrack'];
+const raw: readonly string[] = ['prefix', 'nexthop', 'mdb', 'vlan', 'nftables', 'conntrack'];
 
 function plain(_key: string, value: unknown): unknown {
   if (value instanceof Uint8Array) return Buffer.from(value).toString('hex');

@@ -9,7 +9,10 @@ const directory = '/usr/lib/cni';
 
 /** Runs a program with what a plugin would get. */
 async function start(namespace: string, file: string, { environment, stdin }: ExecCall) {
-  const child = spawn('nsenter', [`--net=${namespace}`, file], { env: environment, stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn('nsenter', [`--net=${namespace}`, file], {
+    env: environment,
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
   const out: Record<'stdout' | 'stderr', string> = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const)
     child[name].setEncoding('utf8').on('data', (text: string) => {

@@ -25,7 +25,7 @@ export function addMonitor(program: Command): void {
     .option('--all', 'every namespace, also those that appear later')
     .option(
       '--objects <list>',
-      'link, address, route, mroute, prefix, neighbour, netconf, rule, nsid, nexthop, fdb, mdb, nftables, conntrack; ip for what ip monitor has (the default), all',
+      'link, address, route, mroute, prefix, neighbour, netconf, rule, nsid, nexthop, fdb, mdb, vlan, nftables, conntrack; ip for what ip monitor has (the default), all',
       gather,
     )
     .option('--dev <name>', 'only what belongs to the link of this name')

@@ -11,6 +11,7 @@ import { netconfText, nexthopText, nsidText, prefixText } from './others.js';
 import { multicastRouteText, routeText } from './route.js';
 import { ruleText } from './rule.js';
 import { rulesetLines } from './ruleset.js';
+import { vlanText } from './vlan.js';
 
 export interface LineOptions {
   /** The kind of the object before each event, as `ip monitor label`; true by default. */
@@ -71,6 +72,8 @@ function objectText({ object, message }: ObjectEvent, names: Naming): string {
       return forwardingText(message, names);
     case 'conntrack':
       return connectionText(message);
+    case 'vlan':
+      return vlanText(message, names);
     case 'nftables':
     case 'mdb':
       return '';
