@@ -1,3 +1,0 @@
-ip link add br0 type bridge vlan_filtering 1; ip link add v0 type veth peer name v1; ip link set v1 master br0
-bridge monitor vlan > /tmp/vlan.out 2>&1 & P=$!; bridge monitor all > /tmp/vlan2.out 2>&1 & Q=$!; bridge -d monitor vlan > /tmp/vlan3.out 2>&1 & R=$!; sleep 2
-bridge vlan add dev v1 vid 5 pvid untagged; bridge vlan add dev v1 vid 10-20; bridge vlan add dev br0 vid 7 self; bridge vlan set dev v1 vid 5 state blocking; bridge vlan set dev v1 vid 10-12 state learning; bridge vlan global set dev br0 vid 7 mcast_snooping 0; bridge vlan del dev v1 vid 10-20; bridge vlan show; ip link del br0; sleep 2; kill $P $Q $R; cat /tmp/vlan.out; echo ---; cat /tmp/vlan2.out;  echo ---; cat /tmp/vlan3.out
