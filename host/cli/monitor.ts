@@ -28,6 +28,8 @@ export interface MonitorCommandOptions {
   readonly timestamp?: boolean;
   readonly tshort?: boolean;
   readonly oneline?: boolean;
+  readonly details?: boolean;
+  readonly statistics?: boolean;
   readonly label: boolean;
   readonly initial?: boolean;
   readonly follow: boolean;
@@ -47,6 +49,8 @@ function lineOptions(options: MonitorCommandOptions, namespace: boolean): LineOp
     label: options.label,
     timestamp: options.tshort ? 'short' : options.timestamp ? 'long' : undefined,
     oneLine: options.oneline,
+    details: options.details,
+    statistics: options.statistics,
   };
 }
 

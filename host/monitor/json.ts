@@ -1,42 +1,21 @@
 import type { DecodedMessage } from '../codec/block.js';
 import { addressJson } from '../inspect/iproute/address.js';
-import { compact, type Json, LinkNames } from '../inspect/iproute/common.js';
+import { compact, type Json } from '../inspect/iproute/common.js';
 import { linkJson } from '../inspect/iproute/link.js';
 import { neighbourJson } from '../inspect/iproute/neighbour.js';
 import { routeJson } from '../inspect/iproute/route.js';
 import { ruleJson } from '../inspect/iproute/rule.js';
 import { printableJson } from '../inspect/printable.js';
 import { addressOf } from '../network/addresses.js';
-import { type Link, linkOf } from '../network/links.js';
+import { linkOf } from '../network/links.js';
 import { neighbourOf } from '../network/neighbours.js';
 import { routeOf } from '../network/routes.js';
 import { ruleOf } from '../network/rules.js';
 import { type FamilyName, familyName } from '../network/values.js';
 import type { MonitorEvent } from './events.js';
+import { HeardLinks } from './heard-links.js';
 import type { ObjectName } from './objects.js';
 import type { Place } from './text/names.js';
-
-const IFF_UP = 0x1;
-
-/** The links of a namespace as events know them. */
-class HeardLinks extends LinkNames {
-  readonly #place: Place;
-
-  constructor(place: Place) {
-    super([]);
-    this.#place = place;
-  }
-
-  override get(index: number): Link | undefined {
-    const flags = this.#place.deviceFlags(index);
-    if (flags === undefined) return undefined;
-    return { index, ifname: this.#place.device(index), up: (flags & IFF_UP) !== 0 } as Link;
-  }
-
-  override of(index: number): string {
-    return this.#place.device(index);
-  }
-}
 
 /** Making an item may use its message up. */
 const copied = (message: DecodedMessage): DecodedMessage => ({

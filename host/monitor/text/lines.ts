@@ -5,7 +5,7 @@ import { addressText } from './address.js';
 import { connectionText } from './connection.js';
 import { linkText } from './link.js';
 import { multicastText } from './multicast.js';
-import type { Naming } from './names.js';
+import type { Place } from './names.js';
 import { forwardingText, neighbourText } from './neighbour.js';
 import { netconfText, nexthopText, nsidText, prefixText } from './others.js';
 import { multicastRouteText, routeText } from './route.js';
@@ -22,6 +22,10 @@ export interface LineOptions {
   readonly timestamp?: 'long' | 'short' | undefined;
   /** One line for each event: a backslash stands for the ends of the others, as `ip -o`. */
   readonly oneLine?: boolean | undefined;
+  /** As `ip -d`: what is usual too, and what kinds of links have set. */
+  readonly details?: boolean | undefined;
+  /** As `ip -s`: how often neighbours are used. */
+  readonly statistics?: boolean | undefined;
 }
 
 const two = (number: number): string => String(number).padStart(2, '0');
@@ -46,24 +50,28 @@ function stampText(time: number, style: 'long' | 'short'): string {
   return `[${date}T${clock}.${micros.padStart(6, '0')}] `;
 }
 
-function objectText({ object, message }: ObjectEvent, names: Naming): string {
+function objectText(
+  { object, message }: ObjectEvent,
+  names: Place,
+  { details = false, statistics = false }: LineOptions,
+): string {
   switch (object) {
     case 'link':
-      return linkText(message, names);
+      return linkText(message, names, details);
     case 'address':
       return addressText(message, names);
     case 'route':
-      return routeText(message, names);
+      return routeText(message, names, details);
     case 'mroute':
       return multicastRouteText(message, names);
     case 'prefix':
       return prefixText(message, names);
     case 'neighbour':
-      return neighbourText(message, names);
+      return neighbourText(message, names, statistics);
     case 'netconf':
       return netconfText(message, names);
     case 'rule':
-      return ruleText(message);
+      return ruleText(message, details);
     case 'nsid':
       return nsidText(message, names);
     case 'nexthop':
@@ -118,6 +126,6 @@ function linesOf(event: MonitorEvent, options: LineOptions): string {
     return rulesetLines(event.message, names)
       .map((line) => head + folded(line))
       .join('');
-  if (event.object === 'conntrack') return head + folded(objectText(event, names));
-  return `${head}${deleted}${folded(objectText(event, names))}`;
+  if (event.object === 'conntrack') return head + folded(objectText(event, names, options));
+  return `${head}${deleted}${folded(objectText(event, names, options))}`;
 }
