@@ -40,8 +40,9 @@ function priorityText(family: string, hook: string, priority: number): string {
   for (const [name, value] of family === 'bridge' ? bridgePriorities : priorities) {
     if (family === 'netdev' && name !== 'filter') continue;
     if (family === 'arp' && name !== 'filter') continue;
-    if (name === 'dstnat' && hook !== 'prerouting' && hook !== 'output') continue;
-    if (name === 'srcnat' && hook !== 'postrouting' && hook !== 'input') continue;
+    if (name === 'dstnat' && hook !== 'prerouting') continue;
+    if (name === 'srcnat' && hook !== 'postrouting') continue;
+    if (name === 'out' && hook !== 'output') continue;
     const distance = priority - value;
     if (distance === 0) return name;
     if (Math.abs(distance) <= NEAR) return `${name} ${distance < 0 ? '-' : '+'} ${Math.abs(distance)}`;
