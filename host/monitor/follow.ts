@@ -1,5 +1,4 @@
 import { type FSWatcher, watch } from 'node:fs';
-import { InspectError } from '../inspect/errors.js';
 import { placesOf } from '../inspect/places.js';
 import { type ResolveOptions, resolveSelectors } from '../inspect/selector.js';
 import type { Monitored } from './space.js';
@@ -23,21 +22,13 @@ const NUDGED_SHARE = 4;
 /** ms: names are made before what they name is mounted. */
 const SETTLE = 10;
 
-/** What a selector finds now; nothing while there is no such namespace. */
+/** What selectors find now; of those that mean nothing yet, nothing. */
 export async function lookUp(
   selectors: readonly string[],
   options: ResolveOptions = {},
 ): Promise<readonly Monitored[]> {
   if (selectors.length === 0) return await resolveSelectors([], { ...options, all: true });
-  const found: Monitored[] = [];
-  for (const selector of selectors) {
-    try {
-      found.push(...(await resolveSelectors([selector], options)));
-    } catch (error) {
-      if (!(error instanceof InspectError) || error.code !== 'ERR_NAMESPACE_NOT_FOUND') throw error;
-    }
-  }
-  return found;
+  return await resolveSelectors(selectors, { ...options, present: true });
 }
 
 /**
