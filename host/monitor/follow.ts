@@ -43,6 +43,8 @@ export class Follower {
   #again = false;
   #closed = false;
   #took = 0;
+  /** All that is selected is there: what else appears is of no interest. */
+  #complete = false;
 
   constructor(options: FollowOptions) {
     this.#options = options;
@@ -65,17 +67,27 @@ export class Follower {
 
   /** Something changed: looks soon. */
   nudge(): void {
+    if (this.#complete) return;
     if (this.#looking) this.#again = true;
     else this.#schedule(Math.max(SETTLE, this.#took * NUDGED_SHARE));
+  }
+
+  /** One of those that were found is gone: whatever appears may be its successor. */
+  missing(): void {
+    this.#complete = false;
+    this.nudge();
   }
 
   async #look(): Promise<void> {
     const { selectors, resolve, onFound, onProblem } = this.#options;
     this.#looking = true;
     this.#again = false;
+    this.#complete = false;
     const started = performance.now();
     try {
       const found = await lookUp(selectors, resolve);
+      // one that goes meanwhile says so again
+      this.#complete = !this.#again && selectors.length > 0 && found.length === selectors.length;
       if (!this.#closed) onFound(found);
     } catch (error) {
       if (!this.#closed) onProblem(error as Error);
