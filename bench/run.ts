@@ -9,11 +9,13 @@ import { comparePlugins } from './cni/compare.js';
 import { compareDocker } from './docker/compare.js';
 import { compareInProcess } from './in-process.js';
 import { type Inputs, makeInputs, ROUTES } from './inputs.js';
+import { compareMonitor } from './monitor/compare.js';
+import { compareNamespaces } from './namespaces/compare.js';
 import { readPeers, root } from './peers.js';
 import { Table } from './table.js';
 import { verify } from './verify.js';
 
-const { values: options, positionals: parts } = parseArgs({
+const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     json: { type: 'string' },
@@ -23,29 +25,16 @@ const { values: options, positionals: parts } = parseArgs({
   },
 });
 const turns = Number(options.turns);
-const table = new Table();
-
-const wanted = (title: string): boolean => options.only === undefined || title.includes(options.only);
-
-function report(): void {
-  process.stdout.write(table.print());
-  if (load > 0.5) {
-    process.stdout.write(
-      `The machine was busy before we began (load ${load.toFixed(1)} on ${cpus().length} cores): these figures are rough.\n`,
-    );
-  }
-  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(table.rows(), null, 2)}\n`);
+const parts = ['codec', 'plugins', 'docker', 'monitor', 'namespaces'] as const;
+type Part = (typeof parts)[number];
+for (const word of positionals) {
+  if ((parts as readonly string[]).includes(word)) continue;
+  process.stderr.write(`There is no part ${word} of the benchmarks: expected ${parts.join(', ')}\n`);
+  process.exit(2);
 }
-
-const [load = 0] = loadavg();
-if (parts.length > 0) {
-  const unknown = parts.filter((part) => part !== 'docker');
-  if (unknown.length > 0) throw new Error(`no such part of the benchmarks: ${unknown.join(', ')}`);
-  compareDocker(table, turns, wanted);
-  report();
-  process.exit();
-}
+const chosen = (part: Part): boolean => positionals.length === 0 || positionals.includes(part);
 const peers = readPeers();
+const table = new Table();
 
 interface Measurement {
   readonly samples: number[];
@@ -87,13 +76,18 @@ function turn(
   return JSON.parse(done.stdout) as Output;
 }
 
+const ourProgram = [execPath, `${root}dist/bench/program.js`];
+
+function commandOf(rival: Rival): readonly string[] | undefined {
+  return rival.peer === 'javascript' ? ourProgram : peers[rival.peer].command;
+}
+
 function compare(inputs: Inputs, one: Case): void {
   const items = one.items ?? ROUTES;
-  const ourProgram = [execPath, ...(one.nodeOptions ?? []), `${root}dist/bench/program.js`];
   const contestants = [
     { rival: undefined, command: ourProgram, bench: one.ours, rounds: one.rounds },
     ...one.rivals.flatMap((rival) => {
-      const command = rival.peer === 'javascript' ? ourProgram : peers[rival.peer].command;
+      const command = commandOf(rival);
       if (command !== undefined)
         return [{ rival, command, bench: rival.bench, rounds: rival.rounds ?? one.rounds }];
       table.skip(
@@ -128,36 +122,55 @@ function compare(inputs: Inputs, one: Case): void {
 
 const WASM_LIMIT = 24 * 1024;
 
+const wanted = (title: string): boolean => options.only === undefined || title.includes(options.only);
+
 const { command: native } = peers.native;
-if (native === undefined) {
+if (native === undefined && (chosen('codec') || chosen('plugins'))) {
   process.stderr.write(
     `The benchmarks need the C rival, which also makes their input: ${peers.native.skipped}\n`,
   );
   process.exit(1);
 }
-process.stderr.write('Making 100,000 routes and 1,000 links …\n');
-const inputs = makeInputs(native[0] as string);
-const stop = (): never => {
-  inputs.remove();
-  process.exit(130);
-};
-process.once('SIGINT', stop);
-process.once('SIGTERM', stop);
-try {
-  verify(inputs, peers);
-  for (const one of cases) {
-    if (!wanted(one.title)) continue;
-    process.stderr.write(`${one.title} …\n`);
-    compare(inputs, one);
+const [load = 0] = loadavg();
+
+/** Decoding, encoding, dumps and batches. */
+async function compareCodec(): Promise<void> {
+  process.stderr.write('Making 100,000 routes and 1,000 links …\n');
+  const inputs = makeInputs(native?.[0] as string);
+  const stop = (): never => {
+    inputs.remove();
+    process.exit(130);
+  };
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+  try {
+    verify(inputs, peers);
+    for (const one of cases) {
+      if (!wanted(one.title)) continue;
+      process.stderr.write(`${one.title} …\n`);
+      compare(inputs, one);
+    }
+    if (!options['no-benny'] && wanted('in one process')) await compareInProcess(inputs, table);
+    if (wanted('WASM module size')) {
+      const { size } = statSync(`${root}assembly/build/netloom.wasm`);
+      table.addSize('WASM module size', size, WASM_LIMIT);
+    }
+  } finally {
+    process.off('SIGINT', stop);
+    process.off('SIGTERM', stop);
+    inputs.remove();
   }
-  await comparePlugins(peers, table, turns, wanted);
-  compareDocker(table, turns, wanted);
-  if (!options['no-benny'] && wanted('in one process')) await compareInProcess(inputs, table);
-  if (wanted('WASM module size')) {
-    const { size } = statSync(`${root}assembly/build/netloom.wasm`);
-    table.addSize('WASM module size', size, WASM_LIMIT);
-  }
-} finally {
-  inputs.remove();
 }
-report();
+
+if (chosen('codec')) await compareCodec();
+if (chosen('plugins')) await comparePlugins(peers, table, turns, wanted);
+if (chosen('docker')) compareDocker(table, turns, wanted);
+if (chosen('monitor')) compareMonitor(table, wanted);
+if (chosen('namespaces')) compareNamespaces(table, turns, wanted);
+process.stdout.write(table.print());
+if (load > 0.5) {
+  process.stdout.write(
+    `The machine was busy before we began (load ${load.toFixed(1)} on ${cpus().length} cores): these figures are rough.\n`,
+  );
+}
+if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(table.rows(), null, 2)}\n`);

@@ -59,10 +59,19 @@ export class Table {
 
   /** A size against its limit, in bytes. */
   addSize(bench: string, bytes: number, limit: number): void {
-    const ratio = bytes / limit;
-    const rival = `${limit / 1024} KiB`;
+    this.addNumbers(bench, `${limit / 1024} KiB`, [`${bytes} B`, `${limit} B`], bytes / limit, 1);
+  }
+
+  /** Numbers that are no times of items: ours and theirs as text, and what is judged of them. */
+  addNumbers(
+    bench: string,
+    rival: string,
+    [ours, theirs]: readonly [string, string],
+    ratio: number,
+    target?: number,
+  ): void {
     this.#rows.push({ bench, subject: 'netloom', rival, ratio });
-    this.#lines.push([bench, rival, `${bytes} B`, `${limit} B`, ratio.toFixed(3), ...this.#judge(ratio, 1)]);
+    this.#lines.push([bench, rival, ours, theirs, ratio.toFixed(3), ...this.#judge(ratio, target)]);
   }
 
   /** A comparison that could not be made. */

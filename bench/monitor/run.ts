@@ -25,6 +25,31 @@ const LATE = 500;
 /** USER_HZ */
 const TICKS = 100;
 
+/** What one of them heard, and what it took. */
+export interface MonitorRow {
+  readonly title: string;
+  readonly heard: number;
+  readonly lost: number;
+  readonly overruns: number;
+  readonly lostWhenLate: number;
+  readonly cpuSeconds: number;
+  readonly microsecondsPerEvent: number;
+  /** Before, after half of the events, and after all. */
+  readonly residentMiB: readonly number[];
+}
+
+/** A run's outcome. */
+export interface MonitorRun {
+  readonly namespaces: number;
+  /** Events. */
+  readonly made: number;
+  /** While the readers were stopped. */
+  readonly lateMade: number;
+  /** A second, as far as the machine allowed. */
+  readonly rate: number;
+  readonly rows: readonly MonitorRow[];
+}
+
 interface Usage {
   /** Seconds of processor time. */
   readonly cpu: number;
@@ -152,7 +177,7 @@ try {
   await new Promise((resolve) => stalling.once('close', resolve));
   await quiet(subjects);
   const lateMade = (JSON.parse(late) as { made: number }).made;
-  const rows = subjects.map((one, i) => {
+  const rows = subjects.map((one, i): MonitorRow => {
     const { events, losses } = tallies[i] as { events: number; losses: number };
     const after = tally(one.path);
     const cpu = one.last.cpu - one.first.cpu;
@@ -167,7 +192,13 @@ try {
       residentMiB: [one.first, one.middle, one.last].map(({ resident }) => Math.round(resident / 1024)),
     };
   });
-  const result = { namespaces: count, made, rate: Math.round((half.rate + rest.rate) / 2), rows };
+  const result: MonitorRun = {
+    namespaces: count,
+    made,
+    lateMade,
+    rate: Math.round((half.rate + rest.rate) / 2),
+    rows,
+  };
   if (asJson) process.stdout.write(`${JSON.stringify(result)}\n`);
   else {
     process.stdout.write(`${made} events in ${count} namespaces, ${result.rate} a second\n`);

@@ -8,6 +8,7 @@ import {
   graphHtml,
   graphSvg,
   graphText,
+  printableJson,
   readGraph,
   resolveSelectors,
 } from '../inspect/index.js';
@@ -42,7 +43,7 @@ function formatOf({ format, json, output }: GraphCommandOptions): GraphFormat {
 
 const writers: Readonly<Record<GraphFormat, (graph: Graph, title: string) => string>> = {
   text: (graph) => graphText(graph),
-  json: (graph) => JSON.stringify({ schemaVersion: SCHEMA_VERSION, ...graph }),
+  json: (graph) => printableJson(JSON.stringify({ schemaVersion: SCHEMA_VERSION, ...graph })),
   dot: (graph) => graphDot(graph),
   svg: (graph, title) => graphSvg(graph, { title }),
   html: (graph, title) => graphHtml(graph, { title }),

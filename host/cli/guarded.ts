@@ -1,4 +1,5 @@
 import { CniError } from '../cni/errors.js';
+import { printableJson, printableLines } from '../inspect/printable.js';
 import { NetloomError } from '../netlink/errors.js';
 import { excerpt, NetworkConfigError, type Place, placeOf } from '../runtime/errors.js';
 import { paletteFor } from './color.js';
@@ -40,8 +41,11 @@ export async function guarded(work: () => Promise<void> | void, { json }: GuardO
   try {
     await work();
   } catch (error) {
-    if (json) process.stdout.write(`${JSON.stringify({ error: describeJson(error) })}\n`);
-    else process.stderr.write(`${paletteFor(process.stderr).error('netloom:')} ${describe(error)}\n`);
+    if (json) process.stdout.write(`${printableJson(JSON.stringify({ error: describeJson(error) }))}\n`);
+    else
+      process.stderr.write(
+        `${paletteFor(process.stderr).error('netloom:')} ${printableLines(describe(error))}\n`,
+      );
     process.exitCode = error instanceof Interruption ? error.exitCode : FAILED;
   }
 }

@@ -35,7 +35,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 try {
-  await program.parseAsync();
+  // ip's -ts is one option, and -t -s are two others
+  const words = process.argv.map((word) => (word === '-ts' ? '--tshort' : word));
+  await program.parseAsync(process.argv[2] === 'monitor' ? words : process.argv);
 } catch (error) {
   if (!(error instanceof CommanderError)) throw error;
   process.exitCode = error.exitCode === 0 ? 0 : WRONG_USAGE;

@@ -1,4 +1,5 @@
 import { closeSync, openSync, readFileSync } from 'node:fs';
+import { printable } from '../inspect/index.js';
 import {
   type EventFilter,
   eventJsonText,
@@ -27,6 +28,8 @@ export interface MonitorCommandOptions {
   readonly timestamp?: boolean;
   readonly tshort?: boolean;
   readonly oneline?: boolean;
+  readonly details?: boolean;
+  readonly statistics?: boolean;
   readonly label: boolean;
   readonly initial?: boolean;
   readonly follow: boolean;
@@ -46,6 +49,8 @@ function lineOptions(options: MonitorCommandOptions, namespace: boolean): LineOp
     label: options.label,
     timestamp: options.tshort ? 'short' : options.timestamp ? 'long' : undefined,
     oneLine: options.oneline,
+    details: options.details,
+    statistics: options.statistics,
   };
 }
 
@@ -152,7 +157,7 @@ export async function monitorCommand(selectors: string[], options: MonitorComman
       },
       onDrained: () => output.flush(),
       onFailure: (error) => end(error),
-      onProblem: (error) => process.stderr.write(`netloom: ${error.message}\n`),
+      onProblem: (error) => process.stderr.write(`netloom: ${printable(error.message)}\n`),
     });
     begun = true;
     output.hold(watching);

@@ -1,6 +1,12 @@
 import { statSync } from 'node:fs';
 import { stderr } from 'node:process';
-import { type NamespaceTable, readTables, resolveSelectors, type TableName } from '../inspect/index.js';
+import {
+  type NamespaceTable,
+  printableJson,
+  readTables,
+  resolveSelectors,
+  type TableName,
+} from '../inspect/index.js';
 import { complaints } from './complaints.js';
 import { withProgress } from './progress.js';
 import { tableText } from './table.js';
@@ -179,9 +185,8 @@ export async function tableCommand(
   if (problems.length > 0 && tables.length === 0) process.exitCode = 1;
   if (!options.json) return asText(name, tables, options);
   const own = texts.length === 0 && !options.all;
-  return JSON.stringify(
-    tables.flatMap(({ namespace, rows }) =>
-      rows.map((row) => (own ? row : { netns: namespace.names[0], ...row })),
-    ),
+  const rows = tables.flatMap(({ namespace, rows }) =>
+    rows.map((row) => (own ? row : { netns: namespace.names[0], ...row })),
   );
+  return printableJson(JSON.stringify(rows));
 }

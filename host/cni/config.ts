@@ -10,6 +10,8 @@ export interface Shape<T> {
    * taken as missing. Throws CniError 6.
    */
   read(value: unknown, path: string, faults?: CniError[]): T;
+  /** Paths of keys in it that it does not read, where it is a shape that reads keys. */
+  strangers?(value: unknown, path: string): readonly string[];
 }
 
 export type Read<S> = S extends Shape<infer T> ? T : never;
@@ -59,6 +61,10 @@ export function array<T>(element: Shape<T>): Shape<T[]> {
       if (!Array.isArray(value)) throw mismatch(path, 'an array', value);
       return value.map((item: unknown, i) => element.read(item, `${path}[${i}]`, faults));
     },
+    strangers: (value, path) =>
+      Array.isArray(value)
+        ? value.flatMap((item: unknown, i) => element.strangers?.(item, `${path}[${i}]`) ?? [])
+        : [],
   };
 }
 
@@ -78,6 +84,7 @@ export function optional<T>(shape: Shape<T>, otherwise?: T): Shape<T | undefined
         return otherwise;
       }
     },
+    strangers: (value, path) => shape.strangers?.(value, path) ?? [],
   };
 }
 
@@ -103,6 +110,15 @@ export function object<S extends Readonly<Record<string, Shape<unknown>>>>(
         if (read !== undefined) out[key] = read;
       }
       return out as { [K in keyof S]: Read<S[K]> };
+    },
+    strangers: (value, path) => {
+      if (typeof value !== 'object' || value === null || Array.isArray(value)) return [];
+      const known = new Map(entries.map(([key, shape]) => [key.toLowerCase(), shape]));
+      return Object.entries(value).flatMap(([key, item]) => {
+        const at = path === '' ? key : `${path}.${key}`;
+        const shape = known.get(key.toLowerCase());
+        return shape === undefined ? [at] : (shape.strangers?.(item, at) ?? []);
+      });
     },
   };
 }

@@ -18,14 +18,48 @@ export function findPlugin(type: string, path: readonly string[]): string {
   throw fail(`failed to find plugin "${type}" in path [${path.join(' ')}]`);
 }
 
+/** The path of a plugin's executable, as whoever executes it finds it. Throws what that throws. */
+export async function findWith(
+  exec: Exec | undefined,
+  type: string,
+  path: readonly string[],
+): Promise<string> {
+  return await (exec?.find ?? findPlugin)(type, path);
+}
+
 export function splitPath(path: string): string[] {
   return path.split(delimiter).filter((directory) => directory !== '');
 }
 
-interface Outcome {
+/** What an executed plugin left. */
+export interface ExecOutcome {
   readonly stdout: string;
   readonly stderr: string;
+  /** Undefined when it ended well; else how it ended: `exit status 1`, `signal: SIGKILL`. */
   readonly status: string | undefined;
+}
+
+/** What a plugin is executed with. */
+export interface ExecCall {
+  /** The whole of it: CNI's variables among those of this process. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** The config. */
+  readonly stdin: string;
+  /** Ends the plugin. */
+  readonly signal: AbortSignal | undefined;
+  /** To be told what it writes to stderr, as it comes. */
+  readonly stderr: (text: string) => void;
+}
+
+/**
+ * How plugins that are not bundled are found and executed, for those who do that in another way: in a container, on
+ * another host, with a supervisor. libcni's invoke.Exec
+ */
+export interface Exec {
+  /** The executable of a type; throws when there is none. Default: the first regular file of that name. */
+  readonly find?: ((type: string, path: readonly string[]) => string | Promise<string>) | undefined;
+  /** Executes it, and waits for its end. Throws what keeps it from running; ETXTBSY is tried again. */
+  readonly execute?: ((file: string, call: ExecCall) => Promise<ExecOutcome>) | undefined;
 }
 
 /** How a plugin is executed. */
@@ -34,6 +68,8 @@ export interface Execution {
   readonly variables?: Readonly<Record<string, string>> | undefined;
   /** Gets what it writes to stderr, as it comes. Default: our own stderr. */
   readonly stderr?: ((text: string) => void) | undefined;
+  /** In place of executing files of this host. */
+  readonly exec?: Exec | undefined;
 }
 
 /** ms from SIGTERM to SIGKILL */
@@ -41,16 +77,13 @@ const GRACE = 5000;
 
 async function run(
   file: string,
-  environment: Environment,
-  stdin: string,
-  signal: AbortSignal | undefined,
-  { variables, stderr: heard = (text) => process.stderr.write(text) }: Execution,
-): Promise<Outcome> {
+  { environment, stdin, signal, stderr: heard }: ExecCall,
+): Promise<ExecOutcome> {
   const { spawn } = await import('node:child_process'); // 2 ms that most calls can do without
   signal?.throwIfAborted();
   return await new Promise((resolve, reject) => {
     const child = spawn(file, [], {
-      env: { ...process.env, ...variables, ...toVariables(environment) },
+      env: environment,
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     let timer: NodeJS.Timeout | undefined;
@@ -108,9 +141,17 @@ export async function executePlugin(
   signal?: AbortSignal,
   how: Execution = {},
 ): Promise<Record<string, unknown> | undefined> {
+  const { variables, stderr = (text) => process.stderr.write(text), exec } = how;
+  const call: ExecCall = {
+    environment: { ...process.env, ...variables, ...toVariables(environment) },
+    stdin,
+    signal,
+    stderr,
+  };
+  const execute = exec?.execute ?? run;
   for (let attempt = 0; ; attempt++) {
     try {
-      const outcome = await run(file, environment, stdin, signal, how);
+      const outcome = await execute(file, call);
       if (outcome.status !== undefined) throw failure(outcome);
       return parse(outcome.stdout);
     } catch (error) {
@@ -141,7 +182,7 @@ const errorShape = object({
   details: optional(string, ''),
 });
 
-function failure({ stdout, stderr, status }: Outcome): CniError {
+function failure({ stdout, stderr, status }: ExecOutcome): CniError {
   if (stdout === '') {
     const msg =
       stderr === ''

@@ -2,7 +2,14 @@ export { cidr, ipAddress } from './address.js';
 export { type Command, type Environment, environmentOf, knownArgs, parsePairs } from './arguments.js';
 export * as config from './config.js';
 export { CniError, type ErrorOutput, errorCodes } from './errors.js';
-export { type Execution, executePlugin, findPlugin } from './execution.js';
+export {
+  type Exec,
+  type ExecCall,
+  type ExecOutcome,
+  type Execution,
+  executePlugin,
+  findPlugin,
+} from './execution.js';
 export { type InvokeOptions, type InvokeOutcome, invoke } from './invoke.js';
 export {
   type AttachmentRequest,

@@ -8,7 +8,7 @@ import {
 } from './arguments.js';
 import { array, integer, mismatch, object, optional, string, valueAt } from './config.js';
 import { CniError, type ErrorOutput, errorCodes, errorOutput } from './errors.js';
-import { type Execution, executePlugin, findPlugin, splitPath } from './execution.js';
+import { type Execution, executePlugin, findWith, splitPath } from './execution.js';
 import { type Delegate, delegatedIpam, ipamType, resultOf } from './ipam.js';
 import type {
   AttachmentRequest,
@@ -146,7 +146,7 @@ async function perform(
         | Json
         | undefined;
     }
-    const file = findPlugin(type, splitPath(environment.path));
+    const file = await findWith(options.execution?.exec, type, splitPath(environment.path));
     return await executePlugin(file, delegated, input, options.signal, options.execution);
   };
   const log = options.log ?? ((message: string) => process.stderr.write(`${message}\n`));

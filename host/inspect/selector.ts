@@ -161,6 +161,8 @@ export interface ResolveOptions extends InventoryOptions {
   readonly engines?: boolean;
   /** Every namespace, in place of those that are selected. */
   readonly all?: boolean;
+  /** Selectors that mean nothing now are passed over, in place of ERR_NAMESPACE_NOT_FOUND. */
+  readonly present?: boolean;
 }
 
 /**
@@ -182,8 +184,13 @@ export async function resolveSelectors(
   if (options.all) return found.namespaces;
   const chosen = new Map<number, FoundNamespace>();
   for (const [selector, text] of selectors) {
-    const one = select(selector, text, found);
-    if (!chosen.has(one.id.inode)) chosen.set(one.id.inode, one);
+    try {
+      const one = select(selector, text, found);
+      if (!chosen.has(one.id.inode)) chosen.set(one.id.inode, one);
+    } catch (error) {
+      const isAbsent = error instanceof InspectError && error.code === 'ERR_NAMESPACE_NOT_FOUND';
+      if (!isAbsent || !options.present) throw error;
+    }
   }
   return [...chosen.values()];
 }

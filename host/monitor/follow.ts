@@ -1,5 +1,4 @@
 import { type FSWatcher, watch } from 'node:fs';
-import { InspectError } from '../inspect/errors.js';
 import { placesOf } from '../inspect/places.js';
 import { type ResolveOptions, resolveSelectors } from '../inspect/selector.js';
 import type { Monitored } from './space.js';
@@ -23,21 +22,13 @@ const NUDGED_SHARE = 4;
 /** ms: names are made before what they name is mounted. */
 const SETTLE = 10;
 
-/** What a selector finds now; nothing while there is no such namespace. */
+/** What selectors find now; of those that mean nothing yet, nothing. */
 export async function lookUp(
   selectors: readonly string[],
   options: ResolveOptions = {},
 ): Promise<readonly Monitored[]> {
   if (selectors.length === 0) return await resolveSelectors([], { ...options, all: true });
-  const found: Monitored[] = [];
-  for (const selector of selectors) {
-    try {
-      found.push(...(await resolveSelectors([selector], options)));
-    } catch (error) {
-      if (!(error instanceof InspectError) || error.code !== 'ERR_NAMESPACE_NOT_FOUND') throw error;
-    }
-  }
-  return found;
+  return await resolveSelectors(selectors, { ...options, present: true });
 }
 
 /**
@@ -52,6 +43,8 @@ export class Follower {
   #again = false;
   #closed = false;
   #took = 0;
+  /** All that is selected is there: what else appears is of no interest. */
+  #complete = false;
 
   constructor(options: FollowOptions) {
     this.#options = options;
@@ -74,17 +67,27 @@ export class Follower {
 
   /** Something changed: looks soon. */
   nudge(): void {
+    if (this.#complete) return;
     if (this.#looking) this.#again = true;
     else this.#schedule(Math.max(SETTLE, this.#took * NUDGED_SHARE));
+  }
+
+  /** One of those that were found is gone: whatever appears may be its successor. */
+  missing(): void {
+    this.#complete = false;
+    this.nudge();
   }
 
   async #look(): Promise<void> {
     const { selectors, resolve, onFound, onProblem } = this.#options;
     this.#looking = true;
     this.#again = false;
+    this.#complete = false;
     const started = performance.now();
     try {
       const found = await lookUp(selectors, resolve);
+      // one that goes meanwhile says so again
+      this.#complete = !this.#again && selectors.length > 0 && found.length === selectors.length;
       if (!this.#closed) onFound(found);
     } catch (error) {
       if (!this.#closed) onProblem(error as Error);

@@ -120,6 +120,10 @@ export function identityOf(
       return nftablesKey(name, h, values);
     case 'mdb':
       return groupKey(h, values);
+    case 'vlan': {
+      const [entry] = (values.entry as readonly { info?: { vid?: number } }[] | undefined) ?? [];
+      return entry?.info === undefined ? undefined : text(h.ifindex, entry.info.vid);
+    }
     default:
       return undefined;
   }
@@ -136,6 +140,7 @@ export function linkOfMessage(object: ObjectName, { header: h, attributes: a }: 
     case 'fdb':
     case 'prefix':
     case 'mdb':
+    case 'vlan':
       return Number(h.ifindex ?? 0);
     case 'route':
     case 'nexthop':

@@ -1,41 +1,21 @@
 import type { DecodedMessage } from '../codec/block.js';
 import { addressJson } from '../inspect/iproute/address.js';
-import { compact, type Json, LinkNames } from '../inspect/iproute/common.js';
+import { compact, type Json } from '../inspect/iproute/common.js';
 import { linkJson } from '../inspect/iproute/link.js';
 import { neighbourJson } from '../inspect/iproute/neighbour.js';
 import { routeJson } from '../inspect/iproute/route.js';
 import { ruleJson } from '../inspect/iproute/rule.js';
+import { printableJson } from '../inspect/printable.js';
 import { addressOf } from '../network/addresses.js';
-import { type Link, linkOf } from '../network/links.js';
+import { linkOf } from '../network/links.js';
 import { neighbourOf } from '../network/neighbours.js';
 import { routeOf } from '../network/routes.js';
 import { ruleOf } from '../network/rules.js';
 import { type FamilyName, familyName } from '../network/values.js';
 import type { MonitorEvent } from './events.js';
+import { HeardLinks } from './heard-links.js';
 import type { ObjectName } from './objects.js';
 import type { Place } from './text/names.js';
-
-const IFF_UP = 0x1;
-
-/** The links of a namespace as events know them. */
-class HeardLinks extends LinkNames {
-  readonly #place: Place;
-
-  constructor(place: Place) {
-    super([]);
-    this.#place = place;
-  }
-
-  override get(index: number): Link | undefined {
-    const flags = this.#place.deviceFlags(index);
-    if (flags === undefined) return undefined;
-    return { index, ifname: this.#place.device(index), up: (flags & IFF_UP) !== 0 } as Link;
-  }
-
-  override of(index: number): string {
-    return this.#place.device(index);
-  }
-}
 
 /** Making an item may use its message up. */
 const copied = (message: DecodedMessage): DecodedMessage => ({
@@ -161,7 +141,7 @@ export function eventJson(event: MonitorEvent): Json {
 }
 
 /** Those whose items have the kernel's values, with bytes and 64-bit numbers among them. */
-const raw: readonly string[] = ['prefix', 'nexthop', 'mdb', 'nftables', 'conntrack'];
+const raw: readonly string[] = ['prefix', 'nexthop', 'mdb', 'vlan', 'nftables', 'conntrack'];
 
 function plain(_key: string, value: unknown): unknown {
   if (value instanceof Uint8Array) return Buffer.from(value).toString('hex');
@@ -172,10 +152,10 @@ function plain(_key: string, value: unknown): unknown {
 export function eventJsonText(event: MonitorEvent): string {
   const json = eventJson(event);
   // asking about each value takes longer than all the rest
-  if ('object' in event && raw.includes(event.object)) return JSON.stringify(json, plain);
+  if ('object' in event && raw.includes(event.object)) return printableJson(JSON.stringify(json, plain));
   try {
-    return JSON.stringify(json);
+    return printableJson(JSON.stringify(json));
   } catch {
-    return JSON.stringify(json, plain);
+    return printableJson(JSON.stringify(json, plain));
   }
 }

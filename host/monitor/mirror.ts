@@ -37,6 +37,7 @@ const DELETED: Readonly<Partial<Record<ObjectName, number>>> = {
   nsid: 89,
   nexthop: 105,
   mdb: 85,
+  vlan: 113,
 };
 /** Of nftables, by the number of the message that tells of the new one: NFT_MSG_DEL* of NFT_MSG_NEW*. */
 const deletedOf = (object: ObjectName, type: number): number => {

@@ -166,6 +166,7 @@ export class Monitor {
       let { object } = telling;
       if (object === 'neighbour' && isForwarding(message)) object = 'fdb';
       if (object === 'link') space.learn(message);
+      else if (object === 'nftables') space.sets.learn(message);
       const told: Told = { object, message, bytes };
       if (object === 'nsid') space.forget((message.attributes as { nsid: number }).nsid);
       space.mirror.apply(telling.event, told);
@@ -197,6 +198,8 @@ export class Monitor {
     let { object } = told;
     if (object === 'fdb' && !this.#shown.has('fdb')) object = 'neighbour';
     if (!this.#shown.has(object)) return;
+    // of tables that were read, each element is told alone
+    if (found && object === 'nftables') space.sets.learn(told.message);
     this.#options.onEvent({ event, object, time, space, message: told.message, bytes: told.bytes, found });
   }
 

@@ -2,6 +2,7 @@ import type { DecodedMessage } from '../codec/block.js';
 import { registry } from '../codec/registry.js';
 import { NetloomError } from '../netlink/errors.js';
 import { address } from '../schema/address.js';
+import { bridgeVlan } from '../schema/bridge-vlan.js';
 import type { Family, Message, Protocol } from '../schema/definition.js';
 import { link } from '../schema/link/link.js';
 import { mdb } from '../schema/mdb.js';
@@ -39,7 +40,27 @@ const RTNL_FAMILY_IP6MR = 129;
 const ofFamilies = (message: Message, ...families: number[]): ObjectKind['dumps'] =>
   families.map((family) => ({ message, header: { family } }));
 
-export const objectKinds = {
+/** The first ones are what `ip monitor` has. */
+export const objectNames = [
+  'link',
+  'address',
+  'route',
+  'mroute',
+  'prefix',
+  'neighbour',
+  'netconf',
+  'rule',
+  'nsid',
+  'nexthop',
+  'fdb',
+  'mdb',
+  'vlan',
+  'nftables',
+  'conntrack',
+] as const;
+export type ObjectName = (typeof objectNames)[number];
+
+export const objectKinds: Readonly<Record<ObjectName, ObjectKind>> = {
   link: {
     protocol: 'route',
     families: [link],
@@ -118,6 +139,13 @@ export const objectKinds = {
     label: 'MDB',
     dumps: ofFamilies(mdb.messages.getmdb, AF_BRIDGE),
   },
+  vlan: {
+    protocol: 'route',
+    families: [bridgeVlan],
+    groups: [33],
+    label: 'VLAN',
+    dumps: ofFamilies(bridgeVlan.messages.getvlan, AF_BRIDGE),
+  },
   nftables: {
     protocol: 'netfilter',
     families: [nftables],
@@ -134,11 +162,7 @@ export const objectKinds = {
     label: 'CT',
     dumps: [{ message: conntrack.messages.get }],
   },
-} as const satisfies Record<string, ObjectKind>;
-
-export type ObjectName = keyof typeof objectKinds;
-
-export const objectNames = Object.keys(objectKinds) as ObjectName[];
+};
 
 /** What `ip monitor` tells of when it is not told what. */
 export const usualObjects: readonly ObjectName[] = objectNames.slice(0, objectNames.indexOf('fdb'));
@@ -158,7 +182,8 @@ export function parseObjects(words: readonly string[]): ObjectName[] {
   const chosen = new Set<ObjectName>();
   for (const word of words.flatMap((text) => text.split(',')).filter((text) => text !== '')) {
     const named =
-      otherNames[word] ?? ((objectNames as string[]).includes(word) ? [word as ObjectName] : undefined);
+      otherNames[word] ??
+      ((objectNames as readonly string[]).includes(word) ? [word as ObjectName] : undefined);
     if (named === undefined) {
       throw new MonitorError(
         'ERR_INVALID_OBJECT',
@@ -197,6 +222,8 @@ const byMessage: Readonly<Record<string, readonly ['new' | 'delete', ObjectName]
   // what the kernel answers a dump with
   getmdb: ['new', 'mdb'],
   delmdb: ['delete', 'mdb'],
+  newvlan: ['new', 'vlan'],
+  delvlan: ['delete', 'vlan'],
 };
 
 /** What a message tells of. */

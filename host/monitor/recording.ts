@@ -14,6 +14,7 @@ import {
 } from './objects.js';
 import { messagesIn } from './space.js';
 import type { Place } from './text/names.js';
+import { Sets } from './text/nft/sets.js';
 
 /*
  * A recording is what rtmon writes: netlink messages as they came, before each a message of type 15 with the time.
@@ -112,6 +113,7 @@ class RecordedPlace implements Place {
   readonly name: string;
   readonly inode: number;
   readonly devices = new Devices();
+  readonly sets = new Sets();
   /** Names of links that are spoken of before their own message comes. */
   readonly later = new Map<number, string>();
 
@@ -259,6 +261,7 @@ function eventOf(
   const telling = tellingOf(protocol, one.message);
   if (telling === undefined) return undefined;
   if (telling.object === 'link') space.devices.learn(one.message);
+  if (telling.object === 'nftables') space.sets.learn(one.message);
   const object =
     telling.object === 'neighbour' && shown.has('fdb') && isForwarding(one.message) ? 'fdb' : telling.object;
   if (!shown.has(object)) return undefined;

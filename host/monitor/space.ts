@@ -13,6 +13,7 @@ import { type Device, Devices } from './devices.js';
 import { Mirror, type Told } from './mirror.js';
 import { isForwarding, type ObjectKind, type ObjectName, objectKinds, tellingOf } from './objects.js';
 import type { Place } from './text/names.js';
+import { Sets } from './text/nft/sets.js';
 
 /** A namespace that can be monitored: what `inventory` and `resolveSelectors` find. */
 export interface Monitored extends Openable {
@@ -40,6 +41,7 @@ export class Space implements Place {
   /** Its number in the namespace of the monitor; undefined for that one itself. */
   readonly nsid: number | undefined;
   readonly mirror = new Mirror();
+  readonly sets = new Sets();
   readonly #control: NetlinkSocket;
   readonly #devices = new Devices();
   #namespaces = new Map<number, string>();
@@ -138,7 +140,11 @@ export class Space implements Place {
       namespace?.close();
     }
     this.#devices.clear();
-    for (const { object, message } of told) if (object === 'link') this.learn(message);
+    for (const { object, message } of told) {
+      if (object === 'link') this.learn(message);
+      // rules are told before the sets that they use
+      else if (object === 'nftables') this.sets.learn(message);
+    }
     return told;
   }
 }

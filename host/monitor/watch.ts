@@ -64,7 +64,10 @@ export async function watchNamespaces(options: WatchNamespacesOptions): Promise<
       objects: options.objects,
       receiveBuffer: options.receiveBuffer,
       several,
-      onEvent: options.onEvent,
+      onEvent: (event) => {
+        options.onEvent(event);
+        if (event.event === 'delete' && event.object === 'namespace') follower?.missing();
+      },
       ...(options.onDrained === undefined ? {} : { onDrained: options.onDrained }),
       onFailure: (error) => {
         follower?.close();

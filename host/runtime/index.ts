@@ -1,4 +1,6 @@
 /** `netloom/runtime`: what a container runtime uses to attach containers to networks. */
+
+export type { Exec, ExecCall, ExecOutcome } from '../cni/execution.js';
 export type { ValidAttachment } from '../cni/plugin.js';
 export type { WarmSockets } from '../cni/sides.js';
 export type { Attachment } from './attachment.js';
@@ -44,4 +46,4 @@ export {
   type RuntimeOptions,
 } from './runtime.js';
 export type { TraceContext } from './trace.js';
-export type { ConfigProblem } from './validate.js';
+export type { ConfigProblem, Validation } from './validate.js';

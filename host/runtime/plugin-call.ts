@@ -1,6 +1,6 @@
 import type { Command, Environment } from '../cni/arguments.js';
 import { CniError, errorCodes } from '../cni/errors.js';
-import { executePlugin, findPlugin } from '../cni/execution.js';
+import { type Exec, executePlugin, findWith } from '../cni/execution.js';
 import { invoke } from '../cni/invoke.js';
 import type { PluginLookup } from '../cni/plugin.js';
 import type { WarmSockets } from '../cni/sides.js';
@@ -66,6 +66,7 @@ export interface CallerOptions {
   readonly log: ((line: string) => void) | undefined;
   readonly runDirectory: string | undefined;
   readonly warm: WarmSockets | undefined;
+  readonly exec: Exec | undefined;
 }
 
 /** Runs one plugin of a list: in this process or executed. */
@@ -102,9 +103,10 @@ export class PluginCaller {
       const execution = {
         variables: traceVariables(call.trace),
         stderr: lines && ((text: string) => lines.add(text)),
+        exec: this.#options.exec,
       };
       if (bundled === undefined) {
-        const file = findPlugin(plugin.type, this.#options.path);
+        const file = await findWith(this.#options.exec, plugin.type, this.#options.path);
         return await executePlugin(file, environment, stdin, signal, execution);
       }
       const { error, output } = await invoke(bundled, environment, stdin, {

@@ -1,6 +1,6 @@
 import { array, object, optional, string } from '../cni/config.js';
 import { CniError, errorCodes } from '../cni/errors.js';
-import { executePlugin, findPlugin } from '../cni/execution.js';
+import { type Exec, executePlugin, findWith } from '../cni/execution.js';
 import type { Plugin } from '../cni/plugin.js';
 import { allVersions, currentVersion } from '../cni/version.js';
 
@@ -31,11 +31,12 @@ export async function pluginVersions(
   bundled: Plugin | undefined,
   path: readonly string[],
   signal: AbortSignal | undefined,
+  exec?: Exec | undefined,
 ): Promise<PluginVersions> {
   if (bundled !== undefined) {
     return { type, file: undefined, supported: bundled.versions ?? allVersions };
   }
-  const file = findPlugin(type, path);
+  const file = await findWith(exec, type, path);
   const nothing = 'dummy'; // old plugins want the variables, whatever they say
   const environment = {
     command: 'VERSION',
@@ -48,7 +49,8 @@ export async function pluginVersions(
   } as const;
   const stdin = JSON.stringify({ cniVersion: currentVersion });
   try {
-    return { type, file, supported: supportedBy(await executePlugin(file, environment, stdin, signal)) };
+    const output = await executePlugin(file, environment, stdin, signal, { exec });
+    return { type, file, supported: supportedBy(output) };
   } catch (error) {
     // of before VERSION
     if (error instanceof CniError && error.msg === 'unknown CNI_COMMAND: VERSION') {

@@ -1,5 +1,6 @@
 import { validateContainerId, validateInterfaceName, validateNetworkName } from '../cni/arguments.js';
 import { CniError, errorCodes } from '../cni/errors.js';
+import type { Exec } from '../cni/execution.js';
 import type { PluginLookup, ValidAttachment } from '../cni/plugin.js';
 import { formatResult, parseResult, type Result } from '../cni/result.js';
 import type { WarmSockets } from '../cni/sides.js';
@@ -11,7 +12,7 @@ import { RuntimeError } from './errors.js';
 import { isOnePlugin, type NetworkList, parseNetwork, parseNetworkList } from './network-list.js';
 import { type Call, type CallOptions, PluginCaller, type Timing } from './plugin-call.js';
 import { type PluginVersions, pluginVersions } from './plugin-versions.js';
-import { type ConfigProblem, problemsOf } from './validate.js';
+import { problemsOf, type Validation } from './validate.js';
 
 type Json = Record<string, unknown>;
 
@@ -37,6 +38,8 @@ export interface RuntimeOptions {
    * closes them. Default: each call opens its own.
    */
   readonly warm?: WarmSockets | undefined;
+  /** Finds and executes plugins that are not bundled, in place of executing files of this host. libcni's invoke.Exec */
+  readonly exec?: Exec | undefined;
   /** Gets lines that plugins log. Default: stderr. */
   readonly log?: ((line: string) => void) | undefined;
 }
@@ -73,6 +76,7 @@ export interface GcOutcome extends Outcome {
 export class Runtime {
   readonly #caller: PluginCaller;
   readonly #bundled: PluginLookup;
+  readonly #exec: Exec | undefined;
   readonly #log: ((line: string) => void) | undefined;
   /** Directories with plugins. */
   readonly path: readonly string[];
@@ -85,12 +89,14 @@ export class Runtime {
       inProcess = true,
       runDirectory,
       warm,
+      exec,
       log,
     } = options;
     this.path = path;
     this.#bundled = bundled;
     this.#log = log;
-    this.#caller = new PluginCaller({ path, bundled, inProcess, log, runDirectory, warm });
+    this.#exec = exec;
+    this.#caller = new PluginCaller({ path, bundled, inProcess, log, runDirectory, warm, exec });
     this.cache = new ResultCache(options.cacheDirectory);
   }
 
@@ -282,18 +288,19 @@ export class Runtime {
 
   /**
    * Is a network one that its plugins can serve? Each is there and supports the network's version; the config of those
-   * that run in this process has the shape that they read. Returns what is wrong, and the capabilities that are on.
+   * that run in this process has the shape that they read. Returns what is wrong, keys that nobody reads, and the
+   * capabilities that are on.
    */
-  async validateNetworkList(
-    list: NetworkList,
-    options: CallOptions = {},
-  ): Promise<{ readonly problems: readonly ConfigProblem[]; readonly capabilities: readonly string[] }> {
+  async validateNetworkList(list: NetworkList, options: CallOptions = {}): Promise<Validation> {
     const capabilities = new Set(list.plugins.flatMap(({ capabilities }) => capabilities));
-    const problems = await problemsOf(list, async (type) => {
+    const found = await problemsOf(list, async (type) => {
       const bundled = await this.#caller.bundledFor(list, type, options);
-      return { bundled, versions: await pluginVersions(type, bundled, this.path, options.signal) };
+      return {
+        bundled,
+        versions: await pluginVersions(type, bundled, this.path, options.signal, this.#exec),
+      };
     });
-    return { problems, capabilities: [...capabilities].sort() };
+    return { ...found, capabilities: [...capabilities].sort() };
   }
 
   /**
@@ -302,7 +309,7 @@ export class Runtime {
    */
   async versionInfo(type: string, { inProcess = true, signal }: CallOptions = {}): Promise<PluginVersions> {
     const bundled = inProcess ? await this.#bundled(type) : undefined;
-    return await pluginVersions(type, bundled, this.path, signal);
+    return await pluginVersions(type, bundled, this.path, signal, this.#exec);
   }
 
   /** The cached result in the list's version; `undefined` when there is none. Throws RuntimeError `ERR_CACHE`, CniError. */

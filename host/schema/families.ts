@@ -1,5 +1,6 @@
 /** Every bundled family, by protocol. */
 import { address } from './address.js';
+import { bridgeVlan } from './bridge-vlan.js';
 import type { Family, Protocol } from './definition.js';
 import { controller } from './generic/controller.js';
 import { devlink } from './generic/devlink.js';
@@ -25,7 +26,20 @@ import { trafficAction } from './traffic/action.js';
 import { tc } from './traffic/tc.js';
 
 export const families: Readonly<Record<Protocol, readonly Family[]>> = {
-  route: [link, address, route, rule, neighbour, neighbourTable, nexthop, nsid, netconf, tc, trafficAction],
+  route: [
+    link,
+    address,
+    route,
+    rule,
+    neighbour,
+    neighbourTable,
+    nexthop,
+    nsid,
+    netconf,
+    bridgeVlan,
+    tc,
+    trafficAction,
+  ],
   generic: [controller, ethtool, netdev, devlink, mptcpPm, tcpMetrics, wireguard],
   netfilter: [nfnetlinkBatch, nftables, nftCompat, conntrack, conntrackExpectation, conntrackTimeout],
 };

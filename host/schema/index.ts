@@ -1,4 +1,5 @@
 export * from './address.js';
+export { bridgeVlan } from './bridge-vlan.js';
 export * from './control.js';
 export * from './definition.js';
 export { families } from './families.js';

@@ -1,5 +1,6 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'tap';
@@ -9,6 +10,7 @@ interface Test {
   equal(found: unknown, wanted: unknown, message: string): unknown;
 }
 
+import { Lab } from '../support/lab.js';
 import { netloom, run } from './support/cli.js';
 
 /** What can stand in place of the last word. */
@@ -61,6 +63,37 @@ test('what can stand where', { timeout: 60_000 }, async (t) => {
   t.same(candidates(['decode', '--protocol=g']), [':none', '--protocol=generic']);
   t.same(candidates(['decode', '--', '-']), [':files'], 'after -- there are no options');
   t.same(candidates(['no', 'such', '']), [':none']);
+});
+
+test('selectors', { timeout: 60_000 }, async (t) => {
+  const lab = new Lab(t, 'compl');
+  t.ok(candidates(['monitor', 'netns:nl-compl']).includes(`netns:${lab.name}`));
+  t.ok(candidates(['ns', 'exec', '']).includes(`netns:${lab.name}`));
+  const sleeper = lab.namespace.run(() => spawn('sleep', ['60'], { stdio: 'ignore' }));
+  t.teardown(() => sleeper.kill());
+  t.ok(candidates(['address', `pid:${sleeper.pid}`]).includes(`pid:${sleeper.pid}`));
+  t.same(candidates(['ns', 'delete', lab.name]), [':none', lab.name]);
+
+  // an engine that does not answer holds nobody up
+  const directory = mkdtempSync(join(tmpdir(), 'nl-completion-'));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  const socket = join(directory, 'docker.sock');
+  const hanging = createServer(() => undefined);
+  await new Promise<void>((resolve) => hanging.listen(socket, resolve));
+  t.teardown(() => hanging.close());
+  const started = performance.now();
+  const found = await new Promise<string>((resolve) => {
+    const args = [netloom, 'complete', '--', 'link', 'netns:nl-compl'];
+    const env = { ...process.env, DOCKER_HOST: `unix://${socket}` };
+    const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
+    let text = '';
+    child.stdout.setEncoding('utf8').on('data', (part: string) => {
+      text += part;
+    });
+    child.once('close', () => resolve(text));
+  });
+  t.match(found, `netns:${lab.name}`);
+  t.ok(performance.now() - started < 10_000, 'it ends');
 });
 
 const missing = (shell: string): string | false =>

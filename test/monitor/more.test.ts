@@ -126,8 +126,8 @@ test('tables, chains and generations as nft monitor has them', { timeout: 60_000
     .map(normal);
   const theirs = nft.text.split('\n').filter(comparable).map(normal);
   for (const line of theirs) t.ok(ours.includes(line), `${line} in ${ours.join('; ')}`);
-  t.match(text, /add rule inet one plain \[ .*cmp.*\] .*# handle \d+/);
-  t.match(text, 'add element inet one few { 0a000001 }');
+  t.match(text, /add rule inet one plain tcp dport 80 counter packets 0 bytes 0 accept # handle \d+/);
+  t.match(text, 'add element inet one few { 10.0.0.1 }');
   const rule = lines
     .trim()
     .split('\n')

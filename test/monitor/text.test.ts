@@ -13,18 +13,19 @@ async function perform(t: Test, lab: Lab, watchers: readonly Watcher[], script: 
 }
 
 /** Performs a script under the eyes of `ip monitor` and of `netloom monitor`, within the namespace and from outside. */
-async function same(t: Test, script: string, objects?: string): Promise<void> {
+async function same(t: Test, script: string, objects?: string, flags: readonly string[] = []): Promise<void> {
   const lab = new Lab(t, 'montext');
   lab.run('ip', 'link', 'set', 'lo', 'up');
   const ip = new Watcher(
     t,
     lab,
     'ip',
+    ...flags,
     'monitor',
     'label',
     ...(objects === undefined ? ['all'] : objects.split(',')),
   );
-  const chosen = objects === undefined ? [] : ['--objects', objects];
+  const chosen = [...flags, ...(objects === undefined ? [] : ['--objects', objects])];
   const inside = Watcher.monitor(t, lab, ...chosen);
   const outside = Watcher.monitor(t, undefined, `netns:${lab.name}`, ...chosen);
   const watchers = [ip, inside, outside];
@@ -152,4 +153,35 @@ test('only the objects that are asked for', { timeout: 60_000 }, async (t) => {
      ip link del v0`,
     'address,neigh',
   );
+});
+
+test('details and statistics', { timeout: 60_000 }, async (t) => {
+  const script = `ip link add v0 type veth peer name v1
+     sysctl -qw net.ipv6.conf.all.disable_ipv6=1
+     ip link set v0 alias my-alias
+     ip link property add dev v0 altname another
+     ip link set v0 up
+     ip link set v1 up
+     ip link add br0 type bridge
+     ip link set v1 master br0
+     ip link set v1 type bridge_slave cost 7
+     ip link add m0 link v0 type macvlan mode bridge
+     ip link add vx0 type vxlan id 5 dstport 4789 remote 10.7.0.9 nolearning ttl 9
+     ip link add vx1 type vxlan id 6 dstport 4790 local 10.7.0.9 l2miss udp6zerocsumrx
+     ip tuntap add t0 mode tun
+     ip link add i0 type ifb
+     ip addr add 10.7.0.1/24 dev v0
+     ip route add 10.8.0.0/16 via 10.7.0.9
+     ip route add blackhole 10.9.0.0/16
+     ip route add 10.18.0.0/16 via 10.7.0.9 metric 5 table 99 proto bird
+     ip rule add from 10.0.0.0/8 lookup 99
+     ip rule add from 10.1.0.0/16 lookup 98 proto static
+     ip neigh add 10.7.0.9 lladdr 02:00:00:00:00:09 dev v0
+     ip neigh add 10.7.0.20 lladdr 02:00:00:00:00:20 dev v0 router extern_learn nud stale protocol bird
+     ip neigh del 10.7.0.9 dev v0
+     ip rule del from 10.0.0.0/8
+     ip link del t0
+     ip link del v0`;
+  await same(t, script, 'link,address,route,rule,neigh', ['-d']);
+  await same(t, script, 'link,address,neigh', ['-s']);
 });

@@ -1,5 +1,6 @@
 import t from 'tap';
 import * as address from '../../host/schema/address.js';
+import * as vlan from '../../host/schema/bridge-vlan.js';
 import type { Names } from '../../host/schema/definition.js';
 import * as encapsulation from '../../host/schema/encapsulation.js';
 import * as mdb from '../../host/schema/mdb.js';
@@ -194,6 +195,15 @@ t.test('neighbours, addresses and the small families', async (t) => {
       { prefix: 'NETNSA_', numbers: nsid.nsidAttributes, without: ['NONE', 'NSID_NOT_ASSIGNED'] },
       { prefix: 'PREFIX_', numbers: prefix.prefixAttributes },
       { prefix: 'NDUSEROPT_', numbers: prefix.nduseroptAttributes },
+      { prefix: 'RTM_', numbers: operations(vlan.bridgeVlan), partial: true },
+      {
+        prefix: 'BRIDGE_VLANDB_ENTRY_',
+        numbers: vlan.vlanEntryAttributes,
+        newer: ['mcastNGroups', 'mcastMaxGroups', 'neighSuppress'],
+      },
+      { prefix: 'BRIDGE_VLANDB_GOPTS_', numbers: vlan.vlanGlobalAttributes },
+      { prefix: 'BRIDGE_VLANDB_STATS_', numbers: vlan.vlanStatsAttributes },
+      { prefix: 'BRIDGE_VLANDB_TINFO_', numbers: vlan.vlanTunnelAttributes },
       { prefix: 'MDBA_', numbers: mdb.mdbAttributes, partial: true },
       { prefix: 'MDBA_MDB_', numbers: mdb.mdbListAttributes },
       { prefix: 'MDBA_MDB_ENTRY_', numbers: mdb.mdbEntryAttributes },

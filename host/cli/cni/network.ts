@@ -139,6 +139,7 @@ export async function status(network: string | undefined, options: CniOptions): 
 interface Examined {
   readonly list: NetworkList;
   readonly problems: readonly ConfigProblem[];
+  readonly warnings: readonly ConfigProblem[];
   readonly capabilities: readonly string[];
 }
 
@@ -161,7 +162,7 @@ export async function validate(names: readonly string[], options: CniOptions): P
 
 function examinedJson(one: Examined | { readonly error: unknown }): object {
   if ('error' in one) return { valid: false, problems: [describeJson(one.error)] };
-  const { list, problems, capabilities } = one;
+  const { list, problems, warnings, capabilities } = one;
   const { name: network, file, cniVersion, plugins } = list;
   return {
     valid: problems.length === 0,
@@ -170,30 +171,36 @@ function examinedJson(one: Examined | { readonly error: unknown }): object {
     cniVersion,
     plugins: plugins.map(({ type }) => type),
     capabilities,
-    problems: problems.map(({ message, type, place }) => ({
-      message,
-      plugin: type,
-      ...(place === undefined ? {} : { place: { file: place.file, ...place.position } }),
-    })),
+    problems: problems.map(problemJson),
+    ...(warnings.length === 0 ? {} : { warnings: warnings.map(problemJson) }),
+  };
+}
+
+function problemJson({ message, type, place }: ConfigProblem): object {
+  return {
+    message,
+    plugin: type,
+    ...(place === undefined ? {} : { place: { file: place.file, ...place.position } }),
   };
 }
 
 function examinedText(one: Examined | { readonly error: unknown }): string {
   const { error: bad, good } = paletteFor(process.stdout);
   if ('error' in one) return `${bad('invalid')}  ${describe(one.error)}`;
-  const { list, problems, capabilities } = one;
-  if (problems.length === 0) {
-    const types = list.plugins.map(({ type }) => type).join(', ');
-    const on = capabilities.length === 0 ? '' : `; capabilities ${capabilities.join(', ')}`;
-    return `${good('valid')}    ${list.file}: ${list.name} ${list.cniVersion}: ${types}${on}`;
-  }
-  return problems
-    .map(({ message, place }) => {
+  const { list, problems, warnings, capabilities } = one;
+  const lines = (word: string, all: readonly ConfigProblem[]): string[] =>
+    all.map(({ message, place }) => {
       const where = place === undefined ? list.file : shownPlace(place);
-      const lines = place === undefined ? '' : `\n${excerpt(place).replace(/^/gm, '  ')}`;
-      return `${bad('invalid')}  ${where}: ${message}${lines}`;
-    })
-    .join('\n');
+      const mark = place === undefined ? '' : `\n${excerpt(place).replace(/^/gm, '  ')}`;
+      return `${word}  ${where}: ${message}${mark}`;
+    });
+  const rest = lines('warning', warnings);
+  if (problems.length > 0) return [...lines(bad('invalid'), problems), ...rest].join('\n');
+  const types = list.plugins.map(({ type }) => type).join(', ');
+  const on = capabilities.length === 0 ? '' : `; capabilities ${capabilities.join(', ')}`;
+  return [`${good('valid')}    ${list.file}: ${list.name} ${list.cniVersion}: ${types}${on}`, ...rest].join(
+    '\n',
+  );
 }
 
 /** `netloom cni version`: of plugins that are named, else of the bundled ones and those that networks use. */

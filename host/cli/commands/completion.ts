@@ -29,7 +29,11 @@ fish: netloom completion fish | source`,
         const { complete } = await import('../completion/candidates.js');
         const { valuesHere } = await import('../completion/values.js');
         const { candidates, paths } = await complete(program, words, valuesHere);
-        const lines = candidates.map(({ value, description = '' }) => `${value}\t${description}`);
+        const { printable } = await import('../../inspect/printable.js');
+        const lines = candidates
+          // a shell would obey what is in it, or take it for two
+          .filter(({ value }) => printable(value) === value)
+          .map(({ value, description = '' }) => `${value}\t${printable(description)}`);
         process.stdout.write(`${[`:${paths}`, ...lines].join('\n')}\n`);
       }),
     );

@@ -25,7 +25,7 @@ export function addMonitor(program: Command): void {
     .option('--all', 'every namespace, also those that appear later')
     .option(
       '--objects <list>',
-      'link, address, route, mroute, prefix, neighbour, netconf, rule, nsid, nexthop, fdb, mdb, nftables, conntrack; ip for what ip monitor has (the default), all',
+      'link, address, route, mroute, prefix, neighbour, netconf, rule, nsid, nexthop, fdb, mdb, vlan, nftables, conntrack; ip for what ip monitor has (the default), all',
       gather,
     )
     .option('--dev <name>', 'only what belongs to the link of this name')
@@ -33,7 +33,9 @@ export function addMonitor(program: Command): void {
     .option('-6, --inet6', 'of address families, IPv6')
     .option('--json', 'a line of JSON for each event')
     .option('-t, --timestamp', 'the time on a line before each event, as ip -t')
-    .option('-s, --tshort', 'the time at the beginning of each event, as ip -ts')
+    .option('--tshort', 'the time at the beginning of each event; -ts is short for it, as with ip')
+    .option('-d, --details', 'what is usual too, and the settings of links, as ip -d')
+    .option('-s, --statistics', 'how long ago neighbours were used, as ip -s')
     .option('-o, --oneline', 'one line for each event, as ip -o')
     .option('--no-label', 'without the kind of the object before each event')
     .option('--initial', 'begin with all that there is')

@@ -13,7 +13,11 @@ export interface Completion {
 }
 
 /** Values by the name that an argument, or an option's value, has in the help. */
-export type Values = (name: string, options: ReadonlyMap<string, string>) => Promise<readonly Candidate[]>;
+export type Values = (
+  name: string,
+  options: ReadonlyMap<string, string>,
+  word: string,
+) => Promise<readonly Candidate[]>;
 
 const nothing: Completion = { candidates: [], paths: 'none' };
 
@@ -82,12 +86,13 @@ async function valuesOf(
   name: string,
   choices: readonly string[] | undefined,
   { options }: Place,
+  word: string,
   values: Values,
 ): Promise<Completion> {
   if (choices !== undefined) return { candidates: choices.map((value) => ({ value })), paths: 'none' };
   if (/^(director(y|ies)|dir)$/.test(name)) return { candidates: [], paths: 'directories' };
   if (/^(files?|path)$/.test(name)) return { candidates: [], paths: 'files' };
-  return { candidates: await values(name, options), paths: 'none' };
+  return { candidates: await values(name, options, word), paths: 'none' };
 }
 
 function argumentAt({ registeredArguments }: Command, position: number): Argument | undefined {
@@ -98,13 +103,14 @@ function argumentAt({ registeredArguments }: Command, position: number): Argumen
 async function offered(place: Place, word: string, values: Values): Promise<Completion> {
   const { command, position, option, isPlain, options } = place;
   if (option !== undefined && !word.startsWith('-')) {
-    return await valuesOf(valueName(option), option.argChoices, place, values);
+    return await valuesOf(valueName(option), option.argChoices, place, word, values);
   }
   if (!isPlain && word.startsWith('-')) {
     const assigned = word.includes('=') ? findOption(command, word) : undefined;
     if (assigned !== undefined) {
-      const { candidates } = await valuesOf(valueName(assigned), assigned.argChoices, place, values);
       const flag = word.slice(0, word.indexOf('=') + 1);
+      const begun = word.slice(flag.length);
+      const { candidates } = await valuesOf(valueName(assigned), assigned.argChoices, place, begun, values);
       return { candidates: candidates.map((one) => ({ ...one, value: flag + one.value })), paths: 'none' };
     }
     const left = optionsOf(command).filter((one) => one.variadic || !options.has(nameOf(one)));
@@ -119,7 +125,7 @@ async function offered(place: Place, word: string, values: Values): Promise<Comp
   const argument = argumentAt(command, position);
   return argument === undefined
     ? nothing
-    : await valuesOf(argument.name(), argument.argChoices, place, values);
+    : await valuesOf(argument.name(), argument.argChoices, place, word, values);
 }
 
 /** What can stand in place of the last word; `words` are those after the program's name. */

@@ -6,6 +6,7 @@ import {
   linksByNsid,
   ownerText,
   parseSelector,
+  printableJson,
   select,
 } from '../../inspect/index.js';
 import { complaints } from '../complaints.js';
@@ -119,7 +120,7 @@ export async function listNamespaces(
       dangling: found.dangling,
       problems: found.problems,
     };
-    return { text: JSON.stringify(document), complaints: [] };
+    return { text: printableJson(JSON.stringify(document)), complaints: [] };
   }
   const rows = [...all.map(row), ...unreached.map(unreachedRow)];
   return {

@@ -1,3 +1,4 @@
+import { bondJson, bondPortJson } from './bond.js';
 import { compact, hex, type Json, type LinkNames, on } from './common.js';
 import { groupName, userName } from './names.js';
 
@@ -6,6 +7,9 @@ type Printer = (data: Json, links: LinkNames) => Json;
 /** Hundredths of a second. */
 const seconds = (value: unknown): number | undefined =>
   typeof value === 'number' ? value / 100 : typeof value === 'bigint' ? Number(value) / 100 : undefined;
+
+const hexOf0x = (value: unknown): string | undefined =>
+  typeof value === 'number' ? `0x${value.toString(16)}` : undefined;
 
 const hexOf = (value: unknown): string | undefined => (typeof value === 'number' ? hex(value) : undefined);
 
@@ -126,7 +130,14 @@ const macvlan: Printer = (data) => ({
   nodst: listed(data.flags).includes('nodst') || undefined,
   bcqueuelen: data.bcQueueLen,
   usedbcqueuelen: data.bcQueueLenUsed,
+  ...(data.mode === 'source' ? sources(data) : {}),
 });
+
+/** Whose frames a macvlan of that mode takes. */
+function sources({ macaddrCount, macaddrData }: Json): Json {
+  const all = listed((macaddrData as { macaddr?: unknown } | undefined)?.macaddr);
+  return { macaddr_count: macaddrCount, macaddr_data: all.length === 0 ? undefined : all };
+}
 
 const ipvlan: Printer = (data) => {
   const flags = listed(data.flags);
@@ -183,6 +194,8 @@ function ends(data: Json): Json {
 const differentiated = ['unset', 'set', 'inherit'] as const;
 
 const vxlan: Printer = (data, links) => ({
+  external: on(data.collectMetadata) || undefined,
+  vnifilter: on(data.vnifilter) || undefined,
   id: data.id,
   ...ends(data),
   link: data.link ? links.of(data.link as number) : undefined,
@@ -193,10 +206,10 @@ const vxlan: Printer = (data, links) => ({
   rsc: on(data.rsc) || undefined,
   l2miss: on(data.l2miss) || undefined,
   l3miss: on(data.l3miss) || undefined,
-  tos: data.tos ? (data.tos === 1 ? 'inherit' : hexOf(data.tos)) : undefined,
+  tos: data.tos ? hexOf0x(data.tos) : undefined,
   ttl: data.ttl,
   df: typeof data.df === 'number' ? differentiated[data.df] : undefined,
-  label: data.label ? hexOf(data.label) : undefined,
+  label: data.label ? hexOf0x(data.label) : undefined,
   ageing: data.ageing || undefined,
   limit: data.limit || undefined,
   udp_csum: on(data.udpCsum),
@@ -204,10 +217,24 @@ const vxlan: Printer = (data, links) => ({
   udp_zero_csum6_rx: on(data.udpZeroCsum6Rx),
   remcsum_tx: on(data.remcsumTx) || undefined,
   remcsum_rx: on(data.remcsumRx) || undefined,
-  external: on(data.collectMetadata) || undefined,
-  vnifilter: on(data.vnifilter) || undefined,
   gbp: data.gbp ? true : undefined,
   gpe: data.gpe ? true : undefined,
+});
+
+const geneve: Printer = (data) => ({
+  external: data.collectMetadata ? true : undefined,
+  id: data.id,
+  remote: data.remote,
+  remote6: data.remote6,
+  ttl: data.ttlInherit ? undefined : data.ttl,
+  tos: data.tos ? hexOf0x(data.tos) : undefined,
+  df: typeof data.df === 'number' ? differentiated[data.df] : undefined,
+  label: data.label ? hexOf0x(data.label) : undefined,
+  port: data.port,
+  udp_csum: on(data.udpCsum),
+  udp_zero_csum6_tx: on(data.udpZeroCsum6Tx),
+  udp_zero_csum6_rx: on(data.udpZeroCsum6Rx),
+  inner_proto_inherit: data.innerProtoInherit ? true : undefined,
 });
 
 const tun: Printer = (data) => ({
@@ -225,7 +252,9 @@ const tun: Printer = (data) => ({
 const vrf: Printer = (data) => ({ table: data.table });
 
 const kinds: Readonly<Record<string, Printer>> = {
+  bond: bondJson,
   bridge,
+  geneve,
   macvlan,
   macvtap: macvlan,
   ipvlan,
@@ -242,8 +271,10 @@ export function kindData(kind: string, data: Json | undefined, links: LinkNames)
   return printer === undefined || data === undefined ? undefined : compact(printer(data, links));
 }
 
+const ports: Readonly<Record<string, Printer>> = { bond: bondPortJson, bridge: bridgePort, vrf };
+
 /** `info_slave_data` */
 export function portData(kind: string, data: Json | undefined, links: LinkNames): Json | undefined {
-  const printer = kind === 'bridge' ? bridgePort : kind === 'vrf' ? vrf : undefined;
+  const printer = ports[kind];
   return printer === undefined || data === undefined ? undefined : compact(printer(data, links));
 }

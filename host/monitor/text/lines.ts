@@ -1,15 +1,17 @@
+import { printable, printableLines } from '../../inspect/printable.js';
 import type { MonitorEvent, ObjectEvent } from '../events.js';
 import { objectKinds } from '../objects.js';
 import { addressText } from './address.js';
 import { connectionText } from './connection.js';
 import { linkText } from './link.js';
 import { multicastText } from './multicast.js';
-import type { Naming } from './names.js';
+import type { Place } from './names.js';
 import { forwardingText, neighbourText } from './neighbour.js';
 import { netconfText, nexthopText, nsidText, prefixText } from './others.js';
 import { multicastRouteText, routeText } from './route.js';
 import { ruleText } from './rule.js';
-import { rulesetText } from './ruleset.js';
+import { rulesetLines } from './ruleset.js';
+import { vlanText } from './vlan.js';
 
 export interface LineOptions {
   /** The kind of the object before each event, as `ip monitor label`; true by default. */
@@ -20,6 +22,10 @@ export interface LineOptions {
   readonly timestamp?: 'long' | 'short' | undefined;
   /** One line for each event: a backslash stands for the ends of the others, as `ip -o`. */
   readonly oneLine?: boolean | undefined;
+  /** As `ip -d`: what is usual too, and what kinds of links have set. */
+  readonly details?: boolean | undefined;
+  /** As `ip -s`: how often neighbours are used. */
+  readonly statistics?: boolean | undefined;
 }
 
 const two = (number: number): string => String(number).padStart(2, '0');
@@ -44,34 +50,39 @@ function stampText(time: number, style: 'long' | 'short'): string {
   return `[${date}T${clock}.${micros.padStart(6, '0')}] `;
 }
 
-function objectText({ object, message }: ObjectEvent, names: Naming): string {
+function objectText(
+  { object, message }: ObjectEvent,
+  names: Place,
+  { details = false, statistics = false }: LineOptions,
+): string {
   switch (object) {
     case 'link':
-      return linkText(message, names);
+      return linkText(message, names, details);
     case 'address':
       return addressText(message, names);
     case 'route':
-      return routeText(message, names);
+      return routeText(message, names, details);
     case 'mroute':
       return multicastRouteText(message, names);
     case 'prefix':
       return prefixText(message, names);
     case 'neighbour':
-      return neighbourText(message, names);
+      return neighbourText(message, names, statistics);
     case 'netconf':
       return netconfText(message, names);
     case 'rule':
-      return ruleText(message);
+      return ruleText(message, details);
     case 'nsid':
       return nsidText(message, names);
     case 'nexthop':
       return nexthopText(message, names);
     case 'fdb':
       return forwardingText(message, names);
-    case 'nftables':
-      return rulesetText(message);
     case 'conntrack':
       return connectionText(message);
+    case 'vlan':
+      return vlanText(message, names);
+    case 'nftables':
     case 'mdb':
       return '';
   }
@@ -81,12 +92,20 @@ function problemText(event: Extract<MonitorEvent, { event: 'resync' }>): string 
   const { differences, problems } = event;
   const changes = differences === 1 ? '1 change follows' : `${differences} changes follow`;
   let text = `events were lost; ${changes}\n`;
-  for (const { space, reason } of problems) text += `    ${space.name} cannot be read: ${reason}\n`;
+  for (const { space, reason } of problems)
+    text += `    ${printable(space.name)} cannot be read: ${printable(reason)}\n`;
   return text;
 }
 
-/** The lines of an event: as iproute2, `nft monitor` and `conntrack -E` print those that they know. */
+/**
+ * The lines of an event: as iproute2, `nft monitor` and `conntrack -E` print those that they know. What terminals would
+ * obey in names that the kernel tells is replaced.
+ */
 export function eventText(event: MonitorEvent, options: LineOptions = {}): string {
+  return printableLines(linesOf(event, options));
+}
+
+function linesOf(event: MonitorEvent, options: LineOptions): string {
   const { label = true, namespace = false, timestamp, oneLine = false } = options;
   let head = timestamp === undefined ? '' : stampText(event.time, timestamp);
   const folded = (text: string): string => {
@@ -96,14 +115,17 @@ export function eventText(event: MonitorEvent, options: LineOptions = {}): strin
   if (event.event === 'resync') return `${head}[RESYNC]${folded(problemText(event))}`;
   const deleted = event.event === 'delete' ? 'Deleted ' : '';
   if (event.object === 'namespace') {
-    return `${head}[NETNS]${deleted}${event.space.name} net:[${event.space.inode}]\n`;
+    return `${head}[NETNS]${deleted}${printable(event.space.name)} net:[${event.space.inode}]\n`;
   }
   const names = event.space;
-  if (namespace) head += `[${names.name}]`;
+  if (namespace) head += `[${printable(names.name)}]`;
   if (label) head += `[${objectKinds[event.object].label}]`;
   if (event.object === 'mdb') return multicastText(event.message, names, `${head}${deleted}`);
   // those two say themselves what happened
-  if (event.object === 'nftables' || event.object === 'conntrack')
-    return head + folded(objectText(event, names));
-  return `${head}${deleted}${folded(objectText(event, names))}`;
+  if (event.object === 'nftables')
+    return rulesetLines(event.message, names)
+      .map((line) => head + folded(line))
+      .join('');
+  if (event.object === 'conntrack') return head + folded(objectText(event, names, options));
+  return `${head}${deleted}${folded(objectText(event, names, options))}`;
 }

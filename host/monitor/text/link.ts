@@ -1,9 +1,11 @@
 import type { DecodedMessage } from '../../codec/block.js';
+import { printable } from '../../inspect/printable.js';
 import type { AttributesOf, HeaderOf } from '../../schema/definition.js';
 import type { link as family } from '../../schema/link/link.js';
 import { ifinfoFlags } from '../../schema/link/message.js';
 import { linkEvents } from '../../schema/link/settings.js';
-import { bits, groupName, hardwareAddress, type Naming, numberOf } from './names.js';
+import { detailsText } from './details.js';
+import { bits, groupName, hardwareAddress, type Naming, numberOf, type Place } from './names.js';
 
 type Message = (typeof family.messages)['newlink'];
 type Attributes = AttributesOf<Message>;
@@ -155,7 +157,8 @@ function elsewhere(key: 'link' | 'new', nsid: number | undefined, names: Naming)
 }
 
 /** A link's lines, as `ip monitor` has them. */
-export function linkText({ header, attributes }: DecodedMessage, names: Naming): string {
+export function linkText(message: DecodedMessage, names: Place, details = false): string {
+  const { header, attributes } = message;
   const { index, type, flags: flagList } = header as unknown as HeaderOf<Message>;
   const a = attributes as Attributes;
   const flags = bits(ifinfoFlags, flagList);
@@ -184,6 +187,10 @@ export function linkText({ header, attributes }: DecodedMessage, names: Naming):
   text += elsewhere('link', a.linkNetnsid, names) + elsewhere('new', a.newNetnsid, names);
   if (a.newIfindex !== undefined) text += ` new-ifindex ${a.newIfindex}`;
   if (a.protoDown) text += ' protodown on ';
+  if (details) {
+    text += detailsText(message, names);
+    if (a.ifalias !== undefined) text += `\n    alias ${printable(a.ifalias)}`;
+  }
   for (const name of a.propList?.altIfname ?? []) text += `\n    altname ${name}`;
   return `${text}\n`;
 }

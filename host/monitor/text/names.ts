@@ -8,6 +8,8 @@ import {
   transports,
 } from '../../inspect/iproute/names.js';
 
+import type { Sets } from './nft/sets.js';
+
 /** A namespace as events have it. */
 export interface Place extends Naming {
   /** What a selector calls it; empty where a recording has no name. */
@@ -24,6 +26,8 @@ export interface Naming {
   deviceFlags(index: number): number | undefined;
   /** Type (ARPHRD_*) of a link as last heard. */
   deviceType(index: number): number | undefined;
+  /** The sets that rules use, as heard; without them rules are told as the kernel has them. */
+  readonly sets?: Sets | undefined;
   /** What `ip netns` calls the namespace with this number. */
   namespace(nsid: number): string | undefined;
 }

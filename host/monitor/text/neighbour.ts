@@ -36,8 +36,25 @@ const stateNames: readonly (readonly [number, string])[] = [
   [PERMANENT, 'PERMANENT'],
 ];
 
-/** A neighbour's line, as `ip monitor` has it. */
-export function neighbourText({ header, attributes }: DecodedMessage, names: Naming): string {
+/** Of struct nda_cacheinfo, a second. */
+const HERTZ = 100;
+
+function usageText({ cacheinfo, probes }: Attributes): string {
+  let text = '';
+  if (cacheinfo !== undefined) {
+    const { used, confirmed, updated, refcnt } = cacheinfo;
+    const ages = [used, confirmed, updated].map((age) => Math.floor(age / HERTZ)).join('/');
+    text += `${refcnt > 0 ? ` ref ${refcnt}` : ''} used ${ages}`;
+  }
+  return probes === undefined ? text : `${text}probes ${probes} `;
+}
+
+/** A neighbour's line, as `ip monitor` has it; with `statistics`, how long ago it was used, as `ip -s`. */
+export function neighbourText(
+  { header, attributes }: DecodedMessage,
+  names: Naming,
+  statistics = false,
+): string {
   const h = header as unknown as HeaderOf<Message>;
   const a = attributes as Attributes;
   const flags = bits(neighbourFlags, h.flags);
@@ -50,6 +67,7 @@ export function neighbourText({ header, attributes }: DecodedMessage, names: Nam
   if (bits(neighbourExtFlags, a.flagsExt ?? []) & MANAGED) text += 'managed ';
   if (flags & EXT_LEARNED) text += 'extern_learn ';
   if (flags & OFFLOADED) text += 'offload ';
+  if (statistics) text += usageText(a);
   for (const [bit, name] of stateNames) if (state & bit) text += `${name} `;
   if (a.protocol !== undefined) text += `proto ${protocolName(a.protocol)} `;
   return `${text}\n`;

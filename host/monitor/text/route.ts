@@ -148,14 +148,14 @@ function prefix(address: string | undefined, length: number, host: number | unde
   return length === host ? `${address} ` : `${address}/${length} `;
 }
 
-/** A route's lines, as `ip monitor` has them. */
-export function routeText({ header, attributes }: DecodedMessage, names: Naming): string {
+/** A route's lines, as `ip monitor` has them; with `details`, what is usual too. */
+export function routeText({ header, attributes }: DecodedMessage, names: Naming, details = false): string {
   const h = header as unknown as HeaderOf<Message>;
   const a = attributes as Attributes;
   const flags = bits(routeFlags, h.flags);
   const type = numberOf(routeTypes, h.type);
   const host = hostLengths[h.family];
-  let text = type === routeTypes.unicast ? '' : `${h.type} `;
+  let text = type === routeTypes.unicast && !details ? '' : `${h.type} `;
   text += prefix(a.dst, h.dstLen, host) || 'default ';
   const from = prefix(a.src, h.srcLen, host);
   if (from !== '') text += `from ${from}`;
@@ -170,9 +170,9 @@ export function routeText({ header, attributes }: DecodedMessage, names: Naming)
     const table = a.table ?? h.table;
     const protocol = numberOf(routeProtocols, h.protocol);
     const scope = numberOf(routeScopes, h.scope);
-    if (table !== MAIN) text += `table ${tableName(table)} `;
-    if (protocol !== BOOT) text += `proto ${protocolName(protocol)} `;
-    if (scope !== routeScopes.universe) text += `scope ${scopeName(scope)} `;
+    if (details || table !== MAIN) text += `table ${tableName(table)} `;
+    if (details || protocol !== BOOT) text += `proto ${protocolName(protocol)} `;
+    if (details || scope !== routeScopes.universe) text += `scope ${scopeName(scope)} `;
   }
   if (a.prefsrc !== undefined) text += `src ${a.prefsrc} `;
   if (a.priority !== undefined) text += `metric ${a.priority} `;

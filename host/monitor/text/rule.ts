@@ -46,7 +46,7 @@ function lookup(a: Attributes, short: number): string {
 }
 
 /** A policy rule's line, as `ip monitor` has it. */
-export function ruleText({ header, attributes }: DecodedMessage): string {
+export function ruleText({ header, attributes }: DecodedMessage, details = false): string {
   const h = header as unknown as HeaderOf<Message>;
   const a = attributes as Attributes;
   const flags = bits(ruleFlags, h.flags);
@@ -79,6 +79,7 @@ export function ruleText({ header, attributes }: DecodedMessage): string {
     text += ` goto ${a.goto ?? 'none'}${flags & UNRESOLVED ? ' [unresolved]' : ''}`;
   } else if (action !== ruleActions['to-tbl']) text += ` ${h.action}`;
   const protocol = a.protocol ?? 0;
-  if (protocol !== 0 && protocol !== routeProtocols.kernel) text += ` proto ${protocolName(protocol)}`;
+  if (details || (protocol !== 0 && protocol !== routeProtocols.kernel))
+    text += ` proto ${protocolName(protocol)}`;
   return `${text}\n`;
 }

@@ -1,5 +1,6 @@
 /**
- * How long `netloom ns ls` takes with many namespaces: node dist/bench/namespaces.js [namespaces] [turns]. Each is named,
+ * How long `netloom ns ls` takes with many namespaces: node dist/bench/namespaces/run.js [namespaces]
+ * [turns] [--json]. Each is named,
  * has a veth pair to this one and an address, and every other one has a process. It works in namespaces of its own, so
  * that nothing of the machine is seen or touched. Beside it lsns(8), which tells neither names of containers nor what is in
  * a namespace, and `ip -all netns exec ip -j address`, which tells of named ones what is in them.
@@ -7,14 +8,15 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { argv, execPath } from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { discover, inventory } from '../host/inspect/index.js';
-import { Namespace } from '../host/namespace/namespace.js';
-import { Network } from '../host/network/network.js';
+import { discover, inventory } from '../../host/inspect/index.js';
+import { Namespace } from '../../host/namespace/namespace.js';
+import { Network } from '../../host/network/network.js';
 
 const INSIDE = 'NETLOOM_BENCH_INSIDE';
-const netloom = fileURLToPath(new URL('../host/cli/main.js', import.meta.url));
+const netloom = fileURLToPath(new URL('../../host/cli/main.js', import.meta.url));
 const count = Number(argv[2] ?? 2000);
 const turns = Number(argv[3] ?? 5);
+const asJson = argv.includes('--json');
 
 if (process.env[INSIDE] === undefined) {
   const script = 'mount -t tmpfs none /run && mkdir -p /run/netns && ip link set lo up && exec "$@"';
@@ -31,6 +33,7 @@ if (process.env[INSIDE] === undefined) {
       fileURLToPath(import.meta.url),
       String(count),
       String(turns),
+      ...(asJson ? ['--json'] : []),
     ],
     { stdio: 'inherit', env: { ...process.env, [INSIDE]: '1' } },
   );
@@ -99,7 +102,8 @@ async function measure(): Promise<void> {
     samples.set('ip -all netns exec ip -j address', [
       command('ip', '-all', 'netns', 'exec', 'ip', '-j', 'address'),
     ]);
-    for (const [name, all] of samples) process.stdout.write(`${name.padEnd(34)} ${summary(all)}\n`);
+    if (asJson) process.stdout.write(JSON.stringify(Object.fromEntries(samples)));
+    else for (const [name, all] of samples) process.stdout.write(`${name.padEnd(34)} ${summary(all)}\n`);
   } finally {
     for (const child of processes) child.kill('SIGKILL');
   }
