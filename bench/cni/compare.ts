@@ -178,7 +178,7 @@ export async function comparePlugins(
   try {
     const theirs = references(peers);
     installPlugins({ directory });
-    await compareDaemon(theirs[0], table, turns, wanted);
+    await compareDaemon(peers.native.command?.[0] ?? '', theirs[0], table, turns, wanted);
     for (const one of cniCases) {
       const titles = {
         add: `one-shot ADD: ${one.title}`,
