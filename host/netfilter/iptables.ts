@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { Namespace } from '../namespace/namespace.js';
 import { NetloomError } from '../netlink/errors.js';
@@ -33,13 +33,16 @@ function searchPath(): string {
   return own === undefined || own === '' ? systemPath : `${own}:${systemPath}`;
 }
 
+const EXECUTABLE = 0o111;
+
 function installed(program: string): boolean {
   return searchPath()
     .split(delimiter)
     .some((directory) => {
       try {
-        accessSync(join(directory, program), constants.X_OK);
-        return true;
+        // asked at every ADD and DEL: an error that is thrown and caught would cost more than the question
+        const status = statSync(join(directory, program), { throwIfNoEntry: false });
+        return status?.isFile() === true && (status.mode & EXECUTABLE) !== 0;
       } catch {
         return false;
       }
