@@ -1,6 +1,6 @@
 /** Runs the benchmarks: every program in turn, ours and theirs, several times over; prints the ratios of the medians. */
 import { spawnSync } from 'node:child_process';
-import { statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { execPath } from 'node:process';
 import { parseArgs } from 'node:util';
@@ -12,14 +12,27 @@ import { readPeers, root } from './peers.js';
 import { Table } from './table.js';
 import { verify } from './verify.js';
 
-const { values: options } = parseArgs({
+const areas = ['codec', 'cni'] as const;
+/** Where the plots belong. */
+const PLOTS = `${root}docs/benchmarks`;
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     json: { type: 'string' },
     only: { type: 'string' },
     turns: { type: 'string', default: '3' },
     'no-benny': { type: 'boolean', default: false },
+    'no-plots': { type: 'boolean', default: false },
   },
 });
+const unknown = positionals.filter((area) => !(areas as readonly string[]).includes(area));
+if (unknown.length > 0) {
+  process.stderr.write(`there are no benchmarks of ${unknown.join(', ')}: there are ${areas.join(', ')}\n`);
+  process.exit(2);
+}
+const measures = (area: (typeof areas)[number]): boolean =>
+  positionals.length === 0 || positionals.includes(area);
 const turns = Number(options.turns);
 const peers = readPeers();
 const table = new Table();
@@ -120,30 +133,38 @@ if (native === undefined) {
   process.exit(1);
 }
 const [load = 0] = loadavg();
-process.stderr.write('Making 100,000 routes and 1,000 links …\n');
-const inputs = makeInputs(native[0] as string);
-const stop = (): never => {
-  inputs.remove();
-  process.exit(130);
-};
-process.once('SIGINT', stop);
-process.once('SIGTERM', stop);
-try {
-  verify(inputs, peers);
-  for (const one of cases) {
-    if (!wanted(one.title)) continue;
-    process.stderr.write(`${one.title} …\n`);
-    compare(inputs, one);
+
+/** The codec, and tables from the kernel. */
+async function compareCodec(program: string): Promise<void> {
+  process.stderr.write('Making 100,000 routes and 1,000 links …\n');
+  const inputs = makeInputs(program);
+  const stop = (): never => {
+    inputs.remove();
+    process.exit(130);
+  };
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+  try {
+    verify(inputs, peers);
+    for (const one of cases) {
+      if (!wanted(one.title)) continue;
+      process.stderr.write(`${one.title} …\n`);
+      compare(inputs, one);
+    }
+    if (!options['no-benny'] && wanted('in one process')) await compareInProcess(inputs, table);
+    if (wanted('WASM module size')) {
+      const { size } = statSync(`${root}assembly/build/netloom.wasm`);
+      table.addSize('WASM module size', size, WASM_LIMIT);
+    }
+  } finally {
+    inputs.remove();
+    process.off('SIGINT', stop);
+    process.off('SIGTERM', stop);
   }
-  await comparePlugins(peers, table, turns, wanted);
-  if (!options['no-benny'] && wanted('in one process')) await compareInProcess(inputs, table);
-  if (wanted('WASM module size')) {
-    const { size } = statSync(`${root}assembly/build/netloom.wasm`);
-    table.addSize('WASM module size', size, WASM_LIMIT);
-  }
-} finally {
-  inputs.remove();
 }
+
+if (measures('codec')) await compareCodec(native[0] as string);
+if (measures('cni')) await comparePlugins(peers, table, turns, wanted);
 process.stdout.write(table.print());
 if (load > 0.5) {
   process.stdout.write(
@@ -151,3 +172,8 @@ if (load > 0.5) {
   );
 }
 if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(table.rows(), null, 2)}\n`);
+if (!options['no-plots'] && table.plots().size > 0) {
+  mkdirSync(PLOTS, { recursive: true });
+  for (const [name, svg] of table.plots()) writeFileSync(`${PLOTS}/${name}.svg`, svg);
+  process.stdout.write(`Plots of ${table.plots().size} rows are in ${PLOTS}.\n`);
+}
