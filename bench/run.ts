@@ -1,6 +1,6 @@
 /** Runs the benchmarks: every program in turn, ours and theirs, several times over; prints the ratios of the medians. */
 import { spawnSync } from 'node:child_process';
-import { statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { execPath } from 'node:process';
 import { parseArgs } from 'node:util';
@@ -15,6 +15,9 @@ import { readPeers, root } from './peers.js';
 import { Table } from './table.js';
 import { verify } from './verify.js';
 
+/** Where the plots belong. */
+const PLOTS = `${root}docs/benchmarks`;
+
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -22,10 +25,11 @@ const { values: options, positionals } = parseArgs({
     only: { type: 'string' },
     turns: { type: 'string', default: '3' },
     'no-benny': { type: 'boolean', default: false },
+    'no-plots': { type: 'boolean', default: false },
   },
 });
 const turns = Number(options.turns);
-const parts = ['codec', 'plugins', 'docker', 'monitor', 'namespaces'] as const;
+const parts = ['codec', 'cni', 'docker', 'monitor', 'namespaces'] as const;
 type Part = (typeof parts)[number];
 for (const word of positionals) {
   if ((parts as readonly string[]).includes(word)) continue;
@@ -125,7 +129,7 @@ const WASM_LIMIT = 24 * 1024;
 const wanted = (title: string): boolean => options.only === undefined || title.includes(options.only);
 
 const { command: native } = peers.native;
-if (native === undefined && (chosen('codec') || chosen('plugins'))) {
+if (native === undefined && (chosen('codec') || chosen('cni'))) {
   process.stderr.write(
     `The benchmarks need the C rival, which also makes their input: ${peers.native.skipped}\n`,
   );
@@ -163,7 +167,7 @@ async function compareCodec(): Promise<void> {
 }
 
 if (chosen('codec')) await compareCodec();
-if (chosen('plugins')) await comparePlugins(peers, table, turns, wanted);
+if (chosen('cni')) await comparePlugins(peers, table, turns, wanted);
 if (chosen('docker')) compareDocker(table, turns, wanted);
 if (chosen('monitor')) compareMonitor(table, wanted);
 if (chosen('namespaces')) compareNamespaces(table, turns, wanted);
@@ -174,3 +178,8 @@ if (load > 0.5) {
   );
 }
 if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(table.rows(), null, 2)}\n`);
+if (!options['no-plots'] && table.plots().size > 0) {
+  mkdirSync(PLOTS, { recursive: true });
+  for (const [name, svg] of table.plots()) writeFileSync(`${PLOTS}/${name}.svg`, svg);
+  process.stdout.write(`Plots of ${table.plots().size} rows are in ${PLOTS}.\n`);
+}

@@ -1,4 +1,5 @@
-/** The results: for people a table, for programs rows. */
+/** The results: for people a table and plots, for programs rows. */
+import { plotSamples } from './plot.js';
 
 export interface Comparison {
   readonly bench: string;
@@ -7,6 +8,8 @@ export interface Comparison {
   readonly ours: readonly number[];
   readonly theirs: readonly number[];
   readonly target: number | undefined;
+  /** Name of the plot's file, without its ending. */
+  readonly plot?: string | undefined;
 }
 
 export interface Row {
@@ -41,11 +44,21 @@ function spread(samples: readonly number[]): string {
 export class Table {
   readonly #lines: (readonly string[])[] = [];
   readonly #rows: Row[] = [];
+  readonly #plots = new Map<string, string>();
   #met = 0;
   #missed = 0;
 
-  add({ bench, rival, ours, theirs, target }: Comparison): void {
+  add({ bench, rival, ours, theirs, target, plot }: Comparison): void {
     const ratio = median(ours) / median(theirs);
+    if (plot !== undefined) {
+      const wanted = target === undefined ? 'no target' : `target at most ${target}`;
+      const lanes = [
+        { name: 'netloom', samples: ours.map((ns) => ns / 1e6) },
+        { name: rival.length > 18 ? 'theirs' : rival, samples: theirs.map((ns) => ns / 1e6) },
+      ];
+      const note = `against ${rival}: ratio of the medians ${ratio.toFixed(3)}, ${wanted}`;
+      this.draw(plot, plotSamples(bench, note, 'ms, logarithmic', lanes));
+    }
     this.#rows.push({ bench, subject: 'netloom', rival, ratio });
     this.#lines.push([
       bench,
@@ -55,6 +68,27 @@ export class Table {
       ratio.toFixed(3),
       ...this.#judge(ratio, target),
     ]);
+  }
+
+  /** A plot under the name of its file, without the ending. */
+  draw(name: string, svg: string): void {
+    this.#plots.set(name, svg);
+  }
+
+  /** Plots by name. */
+  plots(): ReadonlyMap<string, string> {
+    return this.#plots;
+  }
+
+  /** Times in ns against a limit. */
+  addTimes(bench: string, ours: readonly number[], limit: number, plot?: string): void {
+    this.add({ bench, rival: `${limit / 1e6} ms`, ours, theirs: [limit], target: 1, plot });
+  }
+
+  /** A ratio of something that is no time. */
+  addRatio(bench: string, rival: string, ratio: number, target: number): void {
+    this.#rows.push({ bench, subject: 'netloom', rival, ratio });
+    this.#lines.push([bench, rival, '', '', ratio.toFixed(3), ...this.#judge(ratio, target)]);
   }
 
   /** A size against its limit, in bytes. */

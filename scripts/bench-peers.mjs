@@ -28,7 +28,7 @@ const outcome = (title, command, skipped) =>
 
 function c() {
   const program = join(build, 'native');
-  const files = ['main.c', 'decode.c', 'encode.c', 'kernel.c', 'attach.c'];
+  const files = ['main.c', 'decode.c', 'encode.c', 'kernel.c', 'attach.c', 'launch.c'];
   const compile = (...more) =>
     attempt('gcc', ['-O3', '-o', program, ...files, ...more], join(sources, 'native'));
   const missing = needed('gcc', 'gcc libc6-dev');

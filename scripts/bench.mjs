@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** npm run bench [-- docker --json FILE --only TEXT --turns N --no-benny]: netloom against its rivals, in a clean environment. */
+/** npm run bench [-- PART… --json FILE --only TEXT --turns N --no-benny]: netloom against its rivals, in a clean environment. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { argv, env, execPath } from 'node:process';

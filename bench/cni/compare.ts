@@ -17,7 +17,7 @@ import { BenchHost } from './host.js';
 /** Attachments of a process each, and in one process, that a turn makes. */
 const EXECUTED = 8;
 const EMBEDDED = 40;
-const FLOOR_TARGET = 3;
+const FLOOR_TARGET = 2;
 
 /** Debian's package, whose programs tell no version. */
 const debian = '/usr/lib/cni';
@@ -179,7 +179,7 @@ export async function comparePlugins(
     const theirs = references(peers);
     // no daemon listens there
     installPlugins({ directory, mode: hasClient() ? 'client' : 'node', socketPath: '' });
-    await compareDaemon(theirs[0], table, turns, wanted);
+    await compareDaemon(peers.native.command?.[0] ?? '', theirs[0], table, turns, wanted);
     for (const one of cniCases) {
       const titles = {
         add: `one-shot ADD: ${one.title}`,
@@ -203,12 +203,14 @@ export async function comparePlugins(
         rival: string,
         [mine, other]: readonly [number[], number[]],
         target?: number,
+        plot?: string,
       ): void => {
-        if (wanted(bench)) table.add({ bench, rival, ours: mine, theirs: other, target });
+        if (wanted(bench)) table.add({ bench, rival, ours: mine, theirs: other, target, plot });
       };
       for (const [n, rival] of rivals.entries()) {
         // the target is of the newest
-        row(titles.add, rival.title, [ours.add, rival.add], n === 0 ? one.target : undefined);
+        const [target, plot] = n === 0 ? [one.target, one.plot] : [];
+        row(titles.add, rival.title, [ours.add, rival.add], target, plot);
         row(titles.del, rival.title, [ours.del, rival.del]);
         row(titles.embeddedAdd, rival.title, [embedded.add, rival.add]);
         row(titles.embeddedDel, rival.title, [embedded.del, rival.del]);
@@ -219,6 +221,7 @@ export async function comparePlugins(
           'C that sends the same messages',
           [embedded.add, embedded.floor],
           FLOOR_TARGET,
+          'embedded-floor',
         );
       }
     }

@@ -1,5 +1,5 @@
 /** A namespace that stands for a host, and the containers on it, for one contestant. */
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -86,25 +86,6 @@ export class BenchHost {
         spawnSync(file, [], { env, input, encoding: 'utf8' }),
       );
       if (status !== 0) throw new Error(`${file} ${command}: ${error?.message ?? stdout + stderr}`);
-      return stdout === '' ? {} : (JSON.parse(stdout) as Json);
-    };
-  }
-
-  /** The same without waiting: many may run. */
-  starting(directory: string): (command: 'ADD' | 'DEL', config: Json, container: Container) => Promise<Json> {
-    return async (command, config, container) => {
-      const env = environmentOf(command, container, directory);
-      const file = join(directory, String(config.type));
-      const child = this.namespace.run(() => spawn(file, [], { env, stdio: 'pipe' }));
-      let stdout = '';
-      child.stdout.setEncoding('utf8').on('data', (text: string) => {
-        stdout += text;
-      });
-      child.stderr.resume();
-      child.stdin.on('error', () => undefined);
-      child.stdin.end(JSON.stringify(config));
-      const status = await new Promise((resolve) => child.once('close', resolve));
-      if (status !== 0) throw new Error(`${file} ${command}: ${stdout}`);
       return stdout === '' ? {} : (JSON.parse(stdout) as Json);
     };
   }

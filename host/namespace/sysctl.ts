@@ -1,5 +1,5 @@
 import { SystemCallError } from '../netlink/errors.js';
-import { readFileIn, writeFileIn } from '../netlink/native.js';
+import { enterNamespace, readFileIn, writeFileIn } from '../netlink/native.js';
 import { NamespaceError } from './errors.js';
 
 /**
@@ -34,6 +34,23 @@ export class Sysctls {
   /** Writes a value. Throws SystemCallError (`ENOENT`, `EINVAL`, `EPERM` …). */
   set(name: string, value: string | number): void {
     writeFileIn(this.#fd(), sysctlPath(name), String(value));
+  }
+
+  /**
+   * Sets several at once, without looking first, as for an interface that was just made: those that the kernel does not
+   * have are passed over, and where writing is refused they are looked at.
+   */
+  impose(values: Readonly<Record<string, string | number>>): void {
+    enterNamespace(this.#fd(), () => {
+      for (const [name, value] of Object.entries(values)) {
+        try {
+          this.set(name, value);
+        } catch (error) {
+          if (error instanceof SystemCallError && error.code === 'ENOENT') continue;
+          if (this.get(name) !== String(value)) throw error;
+        }
+      }
+    });
   }
 
   /** Sets unless it has the value already; false when there is no such sysctl. */

@@ -13,10 +13,12 @@ import { conntrack } from '../schema/netfilter/conntrack.js';
 import { nftables } from '../schema/netfilter/nftables.js';
 import { Connections } from './connections.js';
 import { TransactionError } from './errors.js';
+import { type Decide, JointUpdates } from './joint-updates.js';
 import { RuleMemory } from './rule-memory.js';
 import {
   type ChainReference,
   commentOf,
+  type Operation,
   type SetReference,
   type TableFamily,
   type TableReference,
@@ -109,11 +111,24 @@ export class Netfilter {
   readonly connections: Connections;
 
   readonly #memory: RuleMemory | undefined;
+  readonly #joint: JointUpdates | undefined;
+  /** The ruleset's generation as told in this turn of the event loop. */
+  #told: number | undefined;
 
   private constructor(socket: NetlinkSocket, remember: boolean) {
     this.socket = socket;
     this.connections = new Connections(socket);
-    this.#memory = remember ? new RuleMemory(ruleOf) : undefined;
+    if (!remember) return;
+    this.#memory = new RuleMemory(ruleOf);
+    this.#joint = new JointUpdates(
+      {
+        generation: () => this.#generationNow(),
+        rules: (table) => this.rules(table),
+        commit: (operations, generation) => this.#commit(operations, { generation }),
+        alone: (decide) => this.#update(decide, {}),
+      },
+      inTurn,
+    );
   }
 
   static openSync({ namespace, timeout, prompt, remember = false }: NetfilterOptions = {}): Netfilter {
@@ -147,10 +162,17 @@ export class Netfilter {
   ): Promise<void> {
     const transaction = new Transaction();
     fill(transaction);
-    if (transaction.operations.length === 0) return;
+    if (transaction.operations.length > 0) await this.#commit(transaction.operations, options);
+  }
+
+  async #commit(
+    wanted: readonly Operation[],
+    options: CallOptions & { readonly generation?: number | undefined },
+  ): Promise<void> {
     const { generation } = options;
     const isFollowed = this.#memory !== undefined && generation !== undefined;
-    const operations = isFollowed ? RuleMemory.asked(transaction.operations) : transaction.operations;
+    const operations = isFollowed ? RuleMemory.asked(wanted) : wanted;
+    this.#told = undefined;
     const batch = this.socket.batch(operations.length + 2);
     const frame = { flags: messageFlags.request, header: { resId: subsystems.nftables } };
     batch.add(batchbegin, generation === undefined ? frame : { ...frame, attributes: { genid: generation } });
@@ -179,6 +201,18 @@ export class Netfilter {
     }
   }
 
+  /** As told before in this turn of the event loop: what is decided by it is committed on that generation or not at all. */
+  async #generationNow(options?: CallOptions): Promise<number> {
+    if (this.#memory === undefined) return await this.generation(options);
+    if (this.#told === undefined) {
+      this.#told = await this.generation(options);
+      setImmediate(() => {
+        this.#told = undefined;
+      });
+    }
+    return this.#told;
+  }
+
   /** The number of the ruleset's present state: it rises with every transaction of anybody. */
   async generation(options?: CallOptions): Promise<number> {
     const [answer] = await this.socket.request(messages.getgen, {}, options);
@@ -189,24 +223,26 @@ export class Netfilter {
    * Reads, decides and writes as one: `decide` looks at the ruleset and says what to do, and when somebody else
    * changed the ruleset meanwhile, it is asked again. Updates of one process take turns: `decide` must not begin another,
    * nor wait for a lock under which others do.
+   *
+   * With `remember`, updates that come together become one transaction, if they look at the ruleset through what they are
+   * given. One that is refused does not fail the others.
    */
-  async update(
-    decide: (transaction: Transaction) => Promise<void>,
-    options: CallOptions = {},
-  ): Promise<void> {
-    await inTurn(() => this.#update(decide, options));
+  async update(decide: Decide, options: CallOptions = {}): Promise<void> {
+    // who takes no ruleset looks at the kernel's, which does not know of others' changes yet
+    if (this.#joint !== undefined && decide.length === 2 && options.signal === undefined)
+      await this.#joint.join(decide);
+    else await inTurn(() => this.#update(decide, options));
   }
 
-  async #update(decide: (transaction: Transaction) => Promise<void>, options: CallOptions): Promise<void> {
+  async #update(decide: Decide, options: CallOptions): Promise<void> {
     for (let attempt = 0; ; attempt++) {
-      const generation = await this.generation(options);
+      if (attempt > 0) this.#told = undefined;
+      const generation = await this.#generationNow(options);
       const decided = new Transaction();
-      await decide(decided);
+      await decide(decided, { rules: (table) => this.rules(table, options) });
+      if (decided.operations.length === 0) return;
       try {
-        await this.transaction((transaction) => transaction.operations.push(...decided.operations), {
-          ...options,
-          generation,
-        });
+        await this.#commit(decided.operations, { ...options, generation });
         return;
       } catch (error) {
         const changed = error instanceof NetlinkError && error.code === 'ERESTART';
@@ -236,7 +272,7 @@ export class Netfilter {
     const { family, table, chain } = filter;
     if (this.#memory === undefined || family === undefined || table === undefined)
       return await this.#rules(filter, options);
-    const generation = await this.generation(options);
+    const generation = await this.#generationNow(options);
     this.#memory.at(generation);
     let rules = this.#memory.rules({ family, table });
     if (rules === undefined) {

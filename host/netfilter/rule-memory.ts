@@ -2,13 +2,9 @@ import type { DecodedMessage } from '../codec/block.js';
 import { messageFlags } from '../codec/constants.js';
 import { nftables } from '../schema/netfilter/nftables.js';
 import type { Rule } from './netfilter.js';
-import { type Operation, type TableFamily, type TableReference, tableFamilies } from './transaction.js';
+import { type Operation, type TableReference, tableKey } from './transaction.js';
 
 const { newrule, delrule, deltable, delchain } = nftables.messages;
-
-const familyOf = new Map<number, TableFamily>(
-  Object.entries(tableFamilies).map(([name, number]) => [number, name as TableFamily]),
-);
 
 interface Attributes {
   readonly table?: string;
@@ -38,12 +34,12 @@ export class RuleMemory {
   }
 
   rules({ family, table }: TableReference): readonly Rule[] | undefined {
-    return this.#tables.get(`${family} ${table}`);
+    return this.#tables.get(tableKey(family, table));
   }
 
   /** All rules of a table, which were read while the ruleset was of this generation. */
   learn({ family, table }: TableReference, rules: readonly Rule[], generation: number): void {
-    if (generation === this.#generation) this.#tables.set(`${family} ${table}`, [...rules]);
+    if (generation === this.#generation) this.#tables.set(tableKey(family, table), [...rules]);
   }
 
   /** Has the kernel tell what it makes of new rules. */
@@ -66,7 +62,7 @@ export class RuleMemory {
     }
     for (const { message, flags, family, attributes } of operations) {
       const { table, name, handle, position } = attributes as Attributes;
-      const key = `${familyOf.get(family)} ${table ?? name}`;
+      const key = tableKey(family, table ?? name ?? '');
       const rules = this.#tables.get(key);
       const rule = message === newrule ? made.shift() : undefined;
       if (rules === undefined) continue;

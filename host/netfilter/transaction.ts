@@ -21,6 +21,15 @@ export const priorities = {
   srcnat: 100,
 } as const;
 
+const familyNames = new Map<number, string>(
+  Object.entries(tableFamilies).map(([name, number]) => [number, name]),
+);
+
+/** A table's name with its family, which is a name or a number. */
+export function tableKey(family: TableFamily | number, table: string): string {
+  return `${typeof family === 'number' ? familyNames.get(family) : family} ${table}`;
+}
+
 export interface TableReference {
   readonly family: TableFamily;
   readonly table: string;
@@ -146,6 +155,14 @@ function userTextOf(userdata: Uint8Array | undefined, type: number): string | un
   return undefined;
 }
 
+/** Numbers by which rules of a transaction name the sets that it makes; also of transactions that become one. */
+let lastSetId = 0;
+
+function nextSetId(): number {
+  lastSetId = (lastSetId % 0x7fff_ffff) + 1;
+  return lastSetId;
+}
+
 /** Gathers operations that the kernel does all together or not at all. */
 export class Transaction {
   readonly operations: Operation[] = [];
@@ -269,6 +286,7 @@ export class Transaction {
   /** Adds a set or map unless it is there. */
   addSet(input: SetInput): this {
     const { table, set, keyLength, keyType, flags, data, timeout, hostOrder = false, attributes } = input;
+    const id = nextSetId();
     const VERDICT = 0xffff_ff00;
     const map =
       data === undefined
@@ -292,7 +310,7 @@ export class Transaction {
         keyType: keyType ?? 0,
         keyLen: keyLength,
         ...map,
-        id: this.operations.length + 1,
+        id,
         ...(timeout === undefined ? {} : { timeout }),
         ...(hostOrder ? { userdata: HOST_ORDER } : {}),
         ...attributes,
@@ -310,10 +328,10 @@ export class Transaction {
     elements: readonly ElementInput[],
   ): SetOfRule {
     const { interval = false, ...rest } = input;
-    const id = this.operations.length + 1;
     const flags = ['anonymous', 'constant', ...(interval ? (['interval'] as const) : [])] as const;
     const reference = { ...rest, set: '__set%d' };
     this.addSet({ ...reference, flags });
+    const id = lastSetId;
     for (let at = 0; at < elements.length; at += ELEMENTS_AT_A_TIME) {
       this.#elements(
         messages.newsetelem,

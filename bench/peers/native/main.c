@@ -1,5 +1,6 @@
 // native BENCH INPUT [ROUNDS [ITEMS]]; `native show` prints what it encodes; what makes the inputs: native fill ROUTES,
-// native capture routes|links FILE; `native attach SCRIPT ROUNDS` is in attach.c.
+// native capture routes|links FILE; `native attach SCRIPT ROUNDS` is in attach.c,
+// `native launch PLAN` in launch.c.
 #include "peer.h"
 
 void decode_by_hand(const struct bench *, const char *, int, int);
@@ -14,6 +15,7 @@ void capture(const char *what, const char *path);
 void fill(int count);
 void show_encoded(void);
 void attach(const char *script, int rounds);
+void launch(const char *plan);
 
 static const struct bench benches[] = {
     {"decode-columns", "C by hand", decode_by_hand},
@@ -37,6 +39,10 @@ int main(int argc, char **argv) {
   }
   if (argc == 4 && strcmp(argv[1], "capture") == 0) {
     capture(argv[2], argv[3]);
+    return 0;
+  }
+  if (argc == 3 && strcmp(argv[1], "launch") == 0) {
+    launch(argv[2]);
     return 0;
   }
   if (argc == 4 && strcmp(argv[1], "attach") == 0) {

@@ -3,6 +3,7 @@ import { CniError, errorCodes } from '../../cni/errors.js';
 import type { Sandbox } from '../../cni/plugin.js';
 import type { IpConfig, Route } from '../../cni/result.js';
 import type { BatchBuilder } from '../../network/batch.js';
+import type { Device } from '../../network/context.js';
 import type { RouteInput } from '../../network/routes.js';
 import { type Cidr, parseCidr } from './address.js';
 
@@ -33,7 +34,7 @@ export function isIpv6(text: string): boolean {
 }
 
 /** The route of a result as the kernel gets it: without a gateway of its own it goes over the first of its family. */
-export function routeInput(route: Route, device: string, ips: readonly IpConfig[]): RouteInput {
+export function routeInput(route: Route, device: Device, ips: readonly IpConfig[]): RouteInput {
   const gateway =
     route.gw ??
     ips.find((ip) => ip.gateway !== undefined && isIpv6(ip.address) === isIpv6(route.dst))?.gateway;
@@ -99,7 +100,7 @@ export async function settle({ network }: Sandbox, ifname: string): Promise<void
 /**
  * Gives the container's interface its addresses and routes, and sets it up: one batch in the sandbox, or two where
  * IPv6 addresses must settle before their gateway can be used. Routes that are there already count as added. `gateways`
- * are routes that those of the result need.
+ * are routes that those of the result need; `device` is the interface's index where it is known.
  */
 export async function configureInterface(
   sandbox: Sandbox,
@@ -107,6 +108,7 @@ export async function configureInterface(
   ips: readonly IpConfig[],
   routes: readonly Route[],
   gateways: readonly RouteInput[] = [],
+  device: Device = ifname,
 ): Promise<void> {
   const six = ips.some(({ address }) => isIpv6(address));
   if (six) enableIpv6(sandbox, ifname);
@@ -118,16 +120,16 @@ export async function configureInterface(
       steps.push(`failed to add route '${route.dst} dev ${ifname}'`);
     }
     for (const route of routes) {
-      batch.routes.append(routeInput(route, ifname, ips));
+      batch.routes.append(routeInput(route, device, ips));
       steps.push(`failed to add route ${routeText(route, ifname)}`);
     }
   };
   const result = await sandbox.network.batch((batch) => {
     for (const { address } of ips) {
-      batch.addresses.add({ device: ifname, address });
+      batch.addresses.add({ device, address });
       steps.push(`failed to add IP addr ${address} to "${ifname}"`);
     }
-    batch.links.change(ifname, { up: true });
+    batch.links.change(device, { up: true });
     steps.push(`failed to set "${ifname}" UP`);
     if (!settling) addRoutes(batch);
   });

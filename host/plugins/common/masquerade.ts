@@ -52,8 +52,8 @@ export async function setUpMasquerade(
 
 async function setUpNftables({ netfilter }: Side, owner: Masqueraded, ips: readonly Cidr[]): Promise<void> {
   const prefix = instance(owner);
-  await netfilter.update(async (transaction) => {
-    const rules = await netfilter.rules(table);
+  await netfilter.update(async (transaction, ruleset) => {
+    const rules = await ruleset.rules(table);
     // adding a chain once more is a change to it, whose old state the kernel destroys after an RCU grace period
     if (![postrouting, checks].every(({ chain }) => rules.some((rule) => rule.chain === chain))) {
       transaction
@@ -114,9 +114,8 @@ async function removeNftables(
   { netfilter }: Side,
   pick: (rules: readonly Rule[]) => Promise<readonly Rule[]>,
 ): Promise<void> {
-  if ((await pick(await netfilter.rules(checks))).length === 0) return;
-  await netfilter.update(async (transaction) => {
-    const rules = await netfilter.rules(checks);
+  await netfilter.update(async (transaction, ruleset) => {
+    const rules = (await ruleset.rules(table)).filter(({ chain }) => chain === checks.chain);
     const gone = await pick(rules);
     if (gone.length === 0) return;
     if (gone.length === rules.length) transaction.deleteTable(table);

@@ -4,9 +4,19 @@ import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 
 /* node:crypto takes longer to load than all else that a plugin needs: a fifth of a one-shot ADD. */
 
+/** What was asked for last: an operation asks for the same few names several times. */
+const remembered = new Map<string, string>();
+const REMEMBERED = 64;
+
 /** The first `length` hexadecimal digits of a SHA-512, as the reference's plugins name things. */
 export function hash(text: string, length: number): string {
-  return bytesToHex(sha512(utf8ToBytes(text))).slice(0, length);
+  let digits = remembered.get(text);
+  if (digits === undefined) {
+    digits = bytesToHex(sha512(utf8ToBytes(text)));
+    if (remembered.size >= REMEMBERED) remembered.clear();
+    remembered.set(text, digits);
+  }
+  return digits.slice(0, length);
 }
 
 /** Characters of an iptables chain's name. */

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { setImmediate as immediate } from 'node:timers/promises';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { CniError, errorCodes } from '../../../cni/errors.js';
@@ -21,6 +22,11 @@ const ALIAS = 'made by CNI for its ports';
 function addressAtBirth(host: Side, name: string): string {
   const start = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
   return macOf(sha256(utf8ToBytes(`${start} ${host.namespace.id.ino} ${name}`)));
+}
+
+/** Does a bridge keep the address that it has? Others take that of one of their ports. */
+export function keepsAddress({ ifalias }: Link): boolean {
+  return ifalias === ALIAS;
 }
 
 function isOurs(host: Side, { ifname, kind, ifalias, address }: Link): boolean {
@@ -98,11 +104,28 @@ export function withBridge<T>(host: Side, work: () => Promise<T>): Promise<T> {
   return withHostLock(host.namespace, work);
 }
 
+/** Looks at bridges that have not begun, by namespace and name. */
+const due = new Map<string, Promise<void>>();
+
 /**
  * Deletes gateways of VLANs that no port of a bridge is in any more, and the bridge with its last port when this plugin
- * made it.
+ * made it. Of calls that come together one looks for all.
  */
-export async function removeUnused(host: Side, name: string): Promise<void> {
+export function removeUnused(host: Side, name: string): Promise<void> {
+  const { dev, ino } = host.namespace.id;
+  const key = `${dev}:${ino} ${name}`;
+  let look = due.get(key);
+  if (look === undefined) {
+    look = immediate().then(() => {
+      due.delete(key);
+      return removeUnusedNow(host, name);
+    });
+    due.set(key, look);
+  }
+  return look;
+}
+
+async function removeUnusedNow(host: Side, name: string): Promise<void> {
   const { links } = host.network;
   const link = await links.find(name);
   if (link?.kind !== 'bridge') return;

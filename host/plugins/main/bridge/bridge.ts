@@ -28,7 +28,14 @@ import {
 import { everyStep, type Undo, undoing } from '../../common/undo.js';
 import { createVethPair, interfaceOf, removeHostEnd } from '../../common/veth.js';
 import { deleteContainerEnd } from '../../common/veth-removal.js';
-import { ensureBridge, filtersVlans, removeUnused, requireBridge, withBridge } from './bridge-link.js';
+import {
+  ensureBridge,
+  filtersVlans,
+  keepsAddress,
+  removeUnused,
+  requireBridge,
+  withBridge,
+} from './bridge-link.js';
 import { checkAttachment } from './check.js';
 import { type BridgeConfig, type BridgeSettings, bridgeShape, checkConflicts, settingsOf } from './config.js';
 import { addGatewayAddresses, defaultRoutes, withGateways } from './gateway.js';
@@ -56,13 +63,10 @@ async function waitUntilUp({ host }: Request, port: Link): Promise<Link> {
 
 /** What the container's end needs before it is up. */
 function tuneContainerEnd({ sandbox, ifname }: Request, { enabledad }: BridgeSettings): void {
-  const { namespace } = sandbox;
-  const { sysctl } = namespace;
-  // once there and back, not for each
-  namespace.run(() => {
-    if (enabledad) sysctl.ensure(`net/ipv6/conf/${ifname}/enhanced_dad`, 1);
-    sysctl.ensure(`net/ipv6/conf/${ifname}/accept_dad`, enabledad ? 1 : 0);
-    sysctl.ensure(`net/ipv4/conf/${ifname}/arp_notify`, 1);
+  sandbox.namespace.sysctl.impose({
+    ...(enabledad ? { [`net/ipv6/conf/${ifname}/enhanced_dad`]: 1 } : {}),
+    [`net/ipv6/conf/${ifname}/accept_dad`]: enabledad ? 1 : 0,
+    [`net/ipv4/conf/${ifname}/arp_notify`]: 1,
   });
 }
 
@@ -70,7 +74,7 @@ function tuneContainerEnd({ sandbox, ifname }: Request, { enabledad }: BridgeSet
 async function configureLayer3(
   request: Request,
   settings: BridgeSettings,
-  bridge: Link,
+  { bridge, port }: { bridge: Link; port: Link },
   given: Result,
   undo: Undo,
 ): Promise<Result & { gateway?: Link }> {
@@ -78,7 +82,7 @@ async function configureLayer3(
   const ips = withGateways(given.ips ?? [], settings, CONTAINER_INDEX);
   const routes = [...(given.routes ?? []), ...defaultRoutes(ips, given.routes ?? [], settings)];
   tuneContainerEnd(request, settings);
-  await configureInterface(sandbox, ifname, ips, routes);
+  await configureInterface(sandbox, ifname, ips, routes, [], port.link);
   let gateway: Link | undefined;
   if (settings.isGateway) {
     if (settings.vlan !== 0)
@@ -118,7 +122,7 @@ async function add(request: Request): Promise<Result> {
     const { bridge, port } = made;
     if (hasVlans(settings) && !filtersVlans(bridge))
       request.log(`bridge "${bridge.ifname}" filters no VLANs: its ports are not kept apart`);
-    host.namespace.sysctl.ensure(`net/ipv6/conf/${port.ifname}/accept_ra`, 0);
+    host.namespace.sysctl.impose({ [`net/ipv6/conf/${port.ifname}/accept_ra`]: 0 });
     await setPortFlags(host, port.ifname, settings);
     await setPortVlans(host, port.ifname, port.index, settings);
     if (settings.macspoofchk) {
@@ -126,12 +130,12 @@ async function add(request: Request): Promise<Result> {
       await setUpSpoofCheck(host, request, port.ifname, mac);
     }
     let result: Result & { gateway?: Link } = given;
-    if (ipam.configured) result = await configureLayer3(request, settings, bridge, given, undo);
+    if (ipam.configured) result = await configureLayer3(request, settings, made, given, undo);
     else if (!settings.disableContainerInterface) await sandbox.network.links.change(ifname, { up: true });
     const seen = settings.disableContainerInterface ? port : await waitUntilUp(request, port);
     const { gateway, ...rest } = result;
     const interfaces: Interface[] = [
-      interfaceOf(await host.network.links.get(bridge.index)),
+      interfaceOf(keepsAddress(bridge) ? bridge : await host.network.links.get(bridge.index)),
       interfaceOf(seen),
       { name: ifname, mac, sandbox: path },
       ...(gateway === undefined ? [] : [interfaceOf(gateway)]),

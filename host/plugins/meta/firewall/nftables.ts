@@ -79,8 +79,8 @@ function isolationRules({ policy, bridge }: Ingress): { comment: string; express
 export const nftablesBackend: Backend = {
   async add({ netfilter }, { owner, addresses, ingress }) {
     const prefix = attachmentMark(owner);
-    await netfilter.update(async (transaction) => {
-      const rules = await netfilter.rules(table);
+    await netfilter.update(async (transaction, ruleset) => {
+      const rules = await ruleset.rules(table);
       // its rules jump to the other chains, so with them all is there; adding a chain once more is a change to it, whose
       // old state the kernel destroys after an RCU grace period
       if (!rules.some(({ chain }) => chain === forward.chain)) {
@@ -168,9 +168,8 @@ async function removeWhere(
   netfilter: Netfilter,
   pick: (rules: readonly Rule[]) => Promise<readonly Rule[]>,
 ): Promise<void> {
-  if ((await pick(await netfilter.rules(attachments))).length === 0) return;
-  await netfilter.update(async (transaction) => {
-    const rules = await netfilter.rules(attachments);
+  await netfilter.update(async (transaction, ruleset) => {
+    const rules = (await ruleset.rules(table)).filter(({ chain }) => chain === attachments.chain);
     const gone = await pick(rules);
     if (gone.length === 0) return;
     if (gone.length === rules.length) transaction.deleteTable(table);

@@ -178,10 +178,10 @@ export const nftablesBackend: Backend = {
     const conditions = conditionsOf(published);
     const ownership = { comment: commentOf(owner), tag: attachmentMark(owner) };
     try {
-      await netfilter.update(async (transaction) => {
+      await netfilter.update(async (transaction, ruleset) => {
         for (const family of families) {
           const table = tableOf(family);
-          const rules = await netfilter.rules(table);
+          const rules = await ruleset.rules(table);
           const gone = await leavingRules(rules, before);
           if (targets[family] === undefined) {
             deleteRules(transaction, family, rules, gone);
@@ -204,9 +204,9 @@ export const nftablesBackend: Backend = {
   },
 
   async remove({ netfilter }, leaving) {
-    await netfilter.update(async (transaction) => {
+    await netfilter.update(async (transaction, ruleset) => {
       for (const family of families) {
-        const rules = await netfilter.rules(tableOf(family));
+        const rules = await ruleset.rules(tableOf(family));
         deleteRules(transaction, family, rules, await leavingRules(rules, leaving));
       }
     });
@@ -226,9 +226,9 @@ export const nftablesBackend: Backend = {
     const { host, name } = gc;
     const { netfilter } = host;
     const network = networkMark(name);
-    await netfilter.update(async (transaction) => {
+    await netfilter.update(async (transaction, ruleset) => {
       for (const family of families) {
-        const rules = await netfilter.rules(tableOf(family));
+        const rules = await ruleset.rules(tableOf(family));
         const gone = await garbageOf(
           gc,
           () => rules.filter(({ tag }) => tag?.startsWith(network)),
