@@ -220,18 +220,25 @@ export class Netfilter {
   }
 
   /**
-   * Reads, decides and writes as one: `decide` looks at the ruleset and says what to do, and when somebody else
+   * Reads, decides and writes as one: `decide` looks at the kernel's ruleset and says what to do, and when somebody else
    * changed the ruleset meanwhile, it is asked again. Updates of one process take turns: `decide` must not begin another,
    * nor wait for a lock under which others do.
-   *
-   * With `remember`, updates that come together become one transaction, if they look at the ruleset through what they are
-   * given. One that is refused does not fail the others.
    */
-  async update(decide: Decide, options: CallOptions = {}): Promise<void> {
-    // who takes no ruleset looks at the kernel's, which does not know of others' changes yet
-    if (this.#joint !== undefined && decide.length === 2 && options.signal === undefined)
-      await this.#joint.join(decide);
-    else await inTurn(() => this.#update(decide, options));
+  async update(
+    decide: (transaction: Transaction) => Promise<void>,
+    options: CallOptions = {},
+  ): Promise<void> {
+    await inTurn(() => this.#update(decide, options));
+  }
+
+  /**
+   * As `update`, for a `decide` that looks at the ruleset only through what it is given: with `remember`, such updates that
+   * come together become one transaction, in which each sees what those before it will have done. One that is refused
+   * does not fail the others.
+   */
+  async updateTogether(decide: Decide): Promise<void> {
+    if (this.#joint === undefined) await inTurn(() => this.#update(decide, {}));
+    else await this.#joint.join(decide);
   }
 
   async #update(decide: Decide, options: CallOptions): Promise<void> {

@@ -25,7 +25,7 @@ async function lab(t: Test) {
 
 /** Puts a rule into the chain, which is made with the first. */
 function adds(nft: Netfilter, comment: string): Promise<void> {
-  return nft.update(async (transaction, ruleset) => {
+  return nft.updateTogether(async (transaction, ruleset) => {
     const rules = await ruleset.rules(table);
     if (rules.length === 0) transaction.addTable(table).addChain(till);
     transaction.addRule({ ...till, expressions: [x.accept()], comment });
@@ -34,7 +34,7 @@ function adds(nft: Netfilter, comment: string): Promise<void> {
 
 /** Takes a rule away, and the table with the last. */
 function removes(nft: Netfilter, comment: string): Promise<void> {
-  return nft.update(async (transaction, ruleset) => {
+  return nft.updateTogether(async (transaction, ruleset) => {
     const rules = await ruleset.rules(table);
     const gone = rules.filter((rule) => rule.comment === comment);
     if (gone.length === 0) return;
@@ -68,12 +68,12 @@ test('one that is refused fails alone', async (t) => {
   const { nft, comments } = await lab(t);
   await adds(nft, 'first');
   const wrong = (): Promise<void> =>
-    nft.update(async (transaction, ruleset) => {
+    nft.updateTogether(async (transaction, ruleset) => {
       await ruleset.rules(table);
       transaction.addRule({ ...till, expressions: [x.jump('nowhere')], comment: 'wrong' });
     });
   const thrown = (): Promise<void> =>
-    nft.update(async (_transaction, ruleset) => {
+    nft.updateTogether(async (_transaction, ruleset) => {
       await ruleset.rules(table);
       throw new Error('undecided');
     });
@@ -97,7 +97,7 @@ test('somebody else changes the ruleset meanwhile', async (t) => {
   await adds(nft, 'first');
   let disturbed = 0;
   const disturbing = (name: string): Promise<void> =>
-    nft.update(async (transaction, ruleset) => {
+    nft.updateTogether(async (transaction, ruleset) => {
       await ruleset.rules(table);
       if (disturbed++ === 0)
         one.run('nft', 'add', 'rule', 'inet', 'shop', 'till', 'drop', 'comment', '"theirs"');
@@ -113,7 +113,7 @@ test('sets of one rule, made by several at once', async (t) => {
   const ports = [80, 81, 82, 83];
   await Promise.all(
     ports.map((port) =>
-      nft.update(async (transaction, ruleset) => {
+      nft.updateTogether(async (transaction, ruleset) => {
         await ruleset.rules(table);
         transaction.addTable(table).addChain(till);
         const key = Uint8Array.of(port >> 8, port & 255);

@@ -52,7 +52,7 @@ export async function setUpMasquerade(
 
 async function setUpNftables({ netfilter }: Side, owner: Masqueraded, ips: readonly Cidr[]): Promise<void> {
   const prefix = instance(owner);
-  await netfilter.update(async (transaction, ruleset) => {
+  await netfilter.updateTogether(async (transaction, ruleset) => {
     const rules = await ruleset.rules(table);
     // adding a chain once more is a change to it, whose old state the kernel destroys after an RCU grace period
     if (![postrouting, checks].every(({ chain }) => rules.some((rule) => rule.chain === chain))) {
@@ -114,7 +114,7 @@ async function removeNftables(
   { netfilter }: Side,
   pick: (rules: readonly Rule[]) => Promise<readonly Rule[]>,
 ): Promise<void> {
-  await netfilter.update(async (transaction, ruleset) => {
+  await netfilter.updateTogether(async (transaction, ruleset) => {
     const rules = (await ruleset.rules(table)).filter(({ chain }) => chain === checks.chain);
     const gone = await pick(rules);
     if (gone.length === 0) return;

@@ -79,7 +79,7 @@ function isolationRules({ policy, bridge }: Ingress): { comment: string; express
 export const nftablesBackend: Backend = {
   async add({ netfilter }, { owner, addresses, ingress }) {
     const prefix = attachmentMark(owner);
-    await netfilter.update(async (transaction, ruleset) => {
+    await netfilter.updateTogether(async (transaction, ruleset) => {
       const rules = await ruleset.rules(table);
       // its rules jump to the other chains, so with them all is there; adding a chain once more is a change to it, whose
       // old state the kernel destroys after an RCU grace period
@@ -168,7 +168,7 @@ async function removeWhere(
   netfilter: Netfilter,
   pick: (rules: readonly Rule[]) => Promise<readonly Rule[]>,
 ): Promise<void> {
-  await netfilter.update(async (transaction, ruleset) => {
+  await netfilter.updateTogether(async (transaction, ruleset) => {
     const rules = (await ruleset.rules(table)).filter(({ chain }) => chain === attachments.chain);
     const gone = await pick(rules);
     if (gone.length === 0) return;

@@ -178,7 +178,7 @@ export const nftablesBackend: Backend = {
     const conditions = conditionsOf(published);
     const ownership = { comment: commentOf(owner), tag: attachmentMark(owner) };
     try {
-      await netfilter.update(async (transaction, ruleset) => {
+      await netfilter.updateTogether(async (transaction, ruleset) => {
         for (const family of families) {
           const table = tableOf(family);
           const rules = await ruleset.rules(table);
@@ -204,7 +204,7 @@ export const nftablesBackend: Backend = {
   },
 
   async remove({ netfilter }, leaving) {
-    await netfilter.update(async (transaction, ruleset) => {
+    await netfilter.updateTogether(async (transaction, ruleset) => {
       for (const family of families) {
         const rules = await ruleset.rules(tableOf(family));
         deleteRules(transaction, family, rules, await leavingRules(rules, leaving));
@@ -226,7 +226,7 @@ export const nftablesBackend: Backend = {
     const { host, name } = gc;
     const { netfilter } = host;
     const network = networkMark(name);
-    await netfilter.update(async (transaction, ruleset) => {
+    await netfilter.updateTogether(async (transaction, ruleset) => {
       for (const family of families) {
         const rules = await ruleset.rules(tableOf(family));
         const gone = await garbageOf(
