@@ -76,9 +76,15 @@ async function collect(
 ): Promise<void> {
   // the list is made here, and not looked at again
   const lists = { 'cni.dev/valid-attachments': [...valid], 'cni.dev/attachments': [...valid] };
-  for (const config of [bridge, firewallConfig(backend)]) {
-    const outcome = await host.start('ours', String(config.type), 'GC', { ...config, ...lists }, container);
-    succeeds(t, outcome, `GC of ${config.type}`);
+  const listedAt = Date.now();
+  const calls: [string, Json][] = [
+    ['bridge', bridge],
+    // what begins and ends while the first is at work would be garbage to the second, had it not the list's time
+    ['firewall', { ...firewallConfig(backend), 'netloom/listed-at': listedAt }],
+  ];
+  for (const [type, config] of calls) {
+    const outcome = await host.start('ours', type, 'GC', { ...config, ...lists }, container);
+    succeeds(t, outcome, `GC of ${type}`);
   }
 }
 
