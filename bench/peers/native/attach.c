@@ -74,6 +74,14 @@ static int open_socket(int protocol) {
   return fd;
 }
 
+// The other end's index, which the kernel tells with a pair that it has made.
+static void learn_peer(const struct nlmsghdr *message, uint32_t *index) {
+  int left = IFLA_PAYLOAD(message);
+  for (const struct rtattr *one = IFLA_RTA(NLMSG_DATA(message)); RTA_OK(one, left); one = RTA_NEXT(one, left)) {
+    if (one->rta_type == IFLA_LINK) memcpy(index, RTA_DATA(one), sizeof *index);
+  }
+}
+
 // Sends one request and takes everything up to the answer that is the last.
 static void run(struct exchange *one, int fd, uint32_t *indexes) {
   for (int which = 0; which < INDEXES; which++) {
@@ -96,6 +104,7 @@ static void run(struct exchange *one, int fd, uint32_t *indexes) {
         memcpy(&indexes[GENERATION], (const uint8_t *)message + 24, sizeof *indexes);
       } else if (one->learns >= 0 && message->nlmsg_type == RTM_NEWLINK) {
         indexes[one->learns] = ((struct ifinfomsg *)NLMSG_DATA(message))->ifi_index;
+        if (one->learns == PORT_INDEX) learn_peer(message, &indexes[POD_INDEX]);
       }
       bool ends = message->nlmsg_type == NLMSG_ERROR || message->nlmsg_type == NLMSG_DONE;
       if (ends && message->nlmsg_seq == one->sequence) done = true;
