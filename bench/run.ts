@@ -166,11 +166,23 @@ async function compareCodec(): Promise<void> {
   }
 }
 
-if (chosen('codec')) await compareCodec();
-if (chosen('cni')) await comparePlugins(peers, table, turns, wanted);
-if (chosen('docker')) compareDocker(table, turns, wanted);
-if (chosen('monitor')) compareMonitor(table, wanted);
-if (chosen('namespaces')) compareNamespaces(table, turns, wanted);
+const comparisons: Readonly<Record<Part, () => void | Promise<void>>> = {
+  codec: compareCodec,
+  cni: () => comparePlugins(peers, table, turns, wanted),
+  docker: () => compareDocker(table, turns, wanted),
+  monitor: () => compareMonitor(table, wanted),
+  namespaces: () => compareNamespaces(table, turns, wanted),
+};
+for (const name of parts) {
+  if (!chosen(name)) continue;
+  try {
+    await comparisons[name]();
+  } catch (error) {
+    // what was measured before is not lost by it
+    process.stderr.write(`${name} failed: ${error instanceof Error ? error.stack : String(error)}\n`);
+    process.exitCode = 1;
+  }
+}
 process.stdout.write(table.print());
 if (load > 0.5) {
   process.stdout.write(
