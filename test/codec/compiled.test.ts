@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { test } from 'tap';
-import { decodeViews, EncodeError, encode } from '../../host/codec.js';
+import { decode, decodeViews, EncodeError, encode } from '../../host/codec.js';
 import { route } from '../../host/schema/route.js';
 
 const { newroute } = route.messages;
@@ -99,5 +99,26 @@ test('where code from strings is forbidden, all is the same', { timeout: 60_000 
     });
     t.equal(done.status, 0, done.stdout + done.stderr);
   }
+  t.end();
+});
+
+test('shapes that take turns get functions too', (t) => {
+  const bytes = Buffer.concat(
+    Array.from({ length: 200 }, (_, oif) =>
+      encode(newroute, {
+        header: { family: 2 },
+        attributes: { oif, ...(oif % 2 === 0 ? { dst: '10.0.0.0' } : {}) },
+      }),
+    ),
+  );
+  const messages = decode('route', bytes);
+  t.same(
+    messages.map(({ attributes }) => attributes),
+    Array.from({ length: 200 }, (_, oif) => ({ ...(oif % 2 === 0 ? { dst: '10.0.0.0' } : {}), oif })),
+  );
+  // only they share headers
+  const share = !process.execArgv.includes('--disallow-code-generation-from-strings');
+  t.equal(messages.at(-1)?.header === messages.at(-3)?.header, share);
+  t.equal(messages.at(-2)?.header === messages.at(-4)?.header, share);
   t.end();
 });
