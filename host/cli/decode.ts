@@ -105,7 +105,9 @@ export function jsonValue(_key: string, value: unknown): unknown {
   return typeof value === 'bigint' ? value.toString() : value;
 }
 
-const flagNames: readonly [number, string][] = [
+type FlagNames = readonly (readonly [number, string])[];
+
+const flagNames: FlagNames = [
   [0x1, 'request'],
   [0x2, 'multi'],
   [0x4, 'ack'],
@@ -114,10 +116,54 @@ const flagNames: readonly [number, string][] = [
   [0x20, 'dump-filtered'],
 ];
 
-function flagText(flags: number): string {
-  const names = flagNames.filter(([bit]) => flags & bit).map(([, name]) => name);
-  const rest = flags & ~0x3f;
-  return [...names, ...(rest === 0 ? [] : [`0x${rest.toString(16)}`])].join('|') || '0';
+/** From 0x100 on flags mean different things by the kind of message. linux/netlink.h */
+const modifiers: readonly [kind: RegExp, FlagNames][] = [
+  [
+    /^get/,
+    [
+      [0x300, 'dump'],
+      [0x100, 'root'],
+      [0x200, 'match'],
+      [0x400, 'atomic'],
+    ],
+  ],
+  [
+    /^(new|set|add)/,
+    [
+      [0x100, 'replace'],
+      [0x200, 'excl'],
+      [0x400, 'create'],
+      [0x800, 'append'],
+    ],
+  ],
+  [
+    /^del/,
+    [
+      [0x100, 'nonrec'],
+      [0x200, 'bulk'],
+    ],
+  ],
+  [
+    /^(error|done)$/,
+    [
+      [0x100, 'capped'],
+      [0x200, 'ack-tlvs'],
+    ],
+  ],
+];
+
+/** nlmsg_flags by name, and as a number what has no name for such a message. */
+export function flagText(message: string, flags: number): string {
+  const own = modifiers.find(([kind]) => kind.test(message))?.[1] ?? [];
+  const found: string[] = [];
+  let rest = flags;
+  for (const [bits, name] of [...flagNames, ...own]) {
+    if ((rest & bits) !== bits) continue;
+    found.push(name);
+    rest &= ~bits;
+  }
+  if (rest !== 0) found.push(`0x${rest.toString(16)}`);
+  return found.join('|') || '0';
 }
 
 function lines(value: unknown, indent: string): string[] {
@@ -140,7 +186,7 @@ function lines(value: unknown, indent: string): string[] {
 /** A message as text: a line of its own, then its header and attributes by name. */
 export function messageText(message: DecodedMessage): string {
   const { name, type, flags, seq, pid, header, attributes, raw, truncated } = message;
-  const title = `${name} type ${type} flags ${flagText(flags)} seq ${seq} pid ${pid}${truncated ? ' TRUNCATED' : ''}`;
+  const title = `${name} type ${type} flags ${flagText(name, flags)} seq ${seq} pid ${pid}${truncated ? ' TRUNCATED' : ''}`;
   const error = typeof header.error === 'number' && header.error < 0 ? -header.error : undefined;
   const out = [error === undefined ? title : `${title}: ${errnoCode(error)} ${errnoMeaning(error)}`];
   if (Object.keys(header).length > 0) out.push(`  header${lines(header, '  ').join('\n')}`);

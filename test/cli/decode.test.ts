@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'tap';
+import { flagText } from '../../host/cli/decode.js';
 import { encode } from '../../host/codec.js';
 import { link } from '../../host/schema/link/link.js';
 import { Lab } from '../support/lab.js';
@@ -44,6 +45,52 @@ test('hexadecimal in any dress, and raw bytes', async (t) => {
   t.match(text, /^newlink type 16 flags request\|ack seq 9 pid 0$/m);
   t.match(text, /^ {4}mtu 1400$/m);
   t.match(text, /^ {6}kind "veth"$/m);
+});
+
+test('flags by what they mean for the message, as strace names them', { timeout: 60_000 }, (t) => {
+  const lab = new Lab(t, 'flags');
+  const commands = [
+    'ip link add br8 type bridge',
+    'ip link show br8',
+    'ip address show dev br8',
+    'ip route replace 10.9.0.0/24 dev lo',
+    'ip route append 10.9.0.0/24 dev lo',
+    'ip link del br8',
+    'ip link del nosuch',
+  ];
+  lab.run('ip', 'link', 'set', 'lo', 'up');
+  const script = `${commands.join('; ')}; true`;
+  const trace = lab.run('sh', '-c', `strace -f -e trace=sendmsg,sendto,recvmsg sh -c '${script}' 2>&1`);
+  const seen = new Map<string, Set<string>>();
+  const pattern = /nlmsg_type=(RTM_\w+|NLMSG_\w+), nlmsg_flags=([\w|]+), /g;
+  for (const [, type = '', flags = ''] of trace.matchAll(pattern)) {
+    const name = type.replace(/^(RTM|NLMSG)_/, '').toLowerCase();
+    const names = flags
+      .split('|')
+      .filter((flag) => flag !== '0')
+      .map((flag) => flag.replace('NLM_F_', '').toLowerCase().replaceAll('_', '-'));
+    seen.set(`${name} ${flags}`, new Set(names));
+  }
+  for (const name of ['newlink', 'getlink', 'getaddr', 'newroute', 'dellink', 'error'])
+    t.ok(
+      [...seen.keys()].some((key) => key.startsWith(`${name} `)),
+      name,
+    );
+  const header = readFileSync('/usr/include/linux/netlink.h', 'utf8');
+  for (const [key, names] of seen) {
+    const [name = ''] = key.split(' ');
+    let flags = 0;
+    for (const flag of names) {
+      const value = new RegExp(
+        `NLM_F_${flag.toUpperCase().replaceAll('-', '_')}\\s+(0x[0-9a-f]+|\\(NLM_F_ROOT)`,
+      );
+      const found = value.exec(header)?.[1] ?? '';
+      flags |= found.startsWith('(') ? 0x300 : Number(found);
+    }
+    const own = flagText(name, flags);
+    t.same(new Set(own === '0' ? [] : own.split('|')), names, key);
+  }
+  t.end();
 });
 
 test('a capture of what ip and nft say', { timeout: 60_000 }, async (t) => {
