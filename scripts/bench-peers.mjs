@@ -2,7 +2,7 @@
 /** npm run bench:peers: builds the rivals of the benchmarks that can be built here, and tells why others can't. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { execPath } from 'node:process';
 import { installed, root, say, script } from './lib/steps.mjs';
 
@@ -63,13 +63,15 @@ function cni() {
   const module = 'github.com/containernetworking/plugins';
   const directory = join(build, `cni-${REFERENCE}`);
   const plugins = [
-    ...['bridge', 'loopback', 'macvlan', 'ptp'].map((name) => `main/${name}`),
-    ...['host-local', 'static'].map((name) => `ipam/${name}`),
-    ...['bandwidth', 'firewall', 'portmap', 'sbr', 'tuning'].map((name) => `meta/${name}`),
+    ...['bridge', 'dummy', 'host-device', 'ipvlan', 'loopback', 'macvlan', 'ptp', 'tap', 'vlan'].map(
+      (name) => `main/${name}`,
+    ),
+    ...['dhcp', 'host-local', 'static'].map((name) => `ipam/${name}`),
+    ...['bandwidth', 'firewall', 'portmap', 'sbr', 'tuning', 'vrf'].map((name) => `meta/${name}`),
   ];
   const version = `-X ${module}/pkg/utils/buildversion.BuildVersion=${REFERENCE}`;
   const make = () =>
-    existsSync(join(directory, 'portmap'))
+    plugins.every((path) => existsSync(join(directory, basename(path))))
       ? undefined
       : attempt(
           'go',

@@ -64,8 +64,17 @@ export class BenchHost {
     return { id: `bench-${++this.#count}`, netns, ifname: this.#case.ifname ?? 'eth0' };
   }
 
+  /** Why the case cannot be had on this kernel. */
+  get missing(): string | undefined {
+    const { probe } = this.#case;
+    if (probe === undefined) return undefined;
+    const { status, stderr } = this.namespace.run(() => spawnSync('ip', [...probe], { encoding: 'utf8' }));
+    return status === 0 ? undefined : `this kernel: ${stderr.trim().split('\n')[0]}`;
+  }
+
   /** Attaches a container and leaves it: a bridge that is there, chains that are there. */
   async occupy(operate: Operate): Promise<void> {
+    if (this.#case.alone) return;
     const container = this.container(this.pod());
     await attach(operate, this.configs, 0, container);
   }
