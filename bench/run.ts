@@ -18,23 +18,37 @@ import { verify } from './verify.js';
 /** Where the plots belong. */
 const PLOTS = `${root}docs/benchmarks`;
 
-const { values: options, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    json: { type: 'string' },
-    only: { type: 'string' },
-    turns: { type: 'string', default: '3' },
-    'no-benny': { type: 'boolean', default: false },
-    'no-plots': { type: 'boolean', default: false },
-  },
-});
-const turns = Number(options.turns);
 const parts = ['codec', 'cni', 'docker', 'monitor', 'namespaces'] as const;
 type Part = (typeof parts)[number];
-for (const word of positionals) {
-  if ((parts as readonly string[]).includes(word)) continue;
-  process.stderr.write(`There is no part ${word} of the benchmarks: expected ${parts.join(', ')}\n`);
+
+function refuse(why: string): never {
+  process.stderr.write(`${why}\n`);
   process.exit(2);
+}
+
+function readArguments() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        json: { type: 'string' },
+        only: { type: 'string' },
+        turns: { type: 'string', default: '3' },
+        'no-benny': { type: 'boolean', default: false },
+        'no-plots': { type: 'boolean', default: false },
+      },
+    });
+  } catch (error) {
+    return refuse((error as Error).message);
+  }
+}
+
+const { values: options, positionals } = readArguments();
+const turns = Number(options.turns);
+if (!Number.isInteger(turns) || turns < 1) refuse(`--turns ${options.turns}: expected an integer above 0`);
+for (const word of positionals) {
+  if (!(parts as readonly string[]).includes(word))
+    refuse(`There is no part ${word} of the benchmarks: expected ${parts.join(', ')}`);
 }
 const chosen = (part: Part): boolean => positionals.length === 0 || positionals.includes(part);
 const peers = readPeers();

@@ -9,7 +9,7 @@ import { execPath } from 'node:process';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { root, run, say, script } from './lib/steps.mjs';
+import { Failure, root, run, say, script } from './lib/steps.mjs';
 
 /** ms without a sign of life. */
 const LIMIT = 5000;
@@ -42,13 +42,15 @@ function supervise() {
   const { values } = parseArgs({
     options: { seconds: { type: 'string', default: '60' }, seed: { type: 'string' } },
   });
+  const [seconds, seed] = [Number(values.seconds), Number(values.seed ?? Date.now() % 1_000_000)];
+  if (!(seconds > 0)) throw new Failure(`--seconds ${values.seconds}: expected a number above 0`);
+  if (!Number.isSafeInteger(seed)) throw new Failure(`--seed ${values.seed}: expected an integer`);
   run(execPath, ['scripts/build.mjs'], { show: true });
-  const seed = Number(values.seed ?? Date.now() % 1_000_000);
   const last = new Uint8Array(new SharedArrayBuffer(1 << 20));
   const worker = new Worker(fileURLToPath(import.meta.url), {
-    workerData: { seed, seconds: Number(values.seconds), last },
+    workerData: { seed, seconds, last },
   });
-  say(`fuzzing for ${values.seconds} s with seed ${seed}`);
+  say(`fuzzing for ${seconds} s with seed ${seed}`);
   const fail = (what) => {
     const length = new DataView(last.buffer).getUint32(0, true);
     const hex = Buffer.from(last.slice(4, 4 + length)).toString('hex');

@@ -60,7 +60,7 @@ export async function script(main) {
   try {
     await main();
   } catch (error) {
-    if (!(error instanceof Failure)) throw error;
+    if (!(error instanceof Failure) && !String(error?.code).startsWith('ERR_PARSE_ARGS_')) throw error;
     say(error.message);
     process.exitCode = 1;
   }
