@@ -11,7 +11,8 @@ export type Step = `${'host' | 'pod' | 'pod2'}: ${string}`;
 
 /**
  * One configuration that both sides are asked for. In its texts `$DIR` stands for a directory of the side's own, `$POD`
- * for the name of the container's namespace, `$NETNS` for the path of it, `$HOST` for the name of the host's.
+ * for the name of the container's namespace, `$NETNS` for the path of it, `$HOST` for the name of the host's, `$PLUGINS` for
+ * the directory of the plugins of who adds.
  */
 export interface Row {
   /** Unique in its table. */
@@ -29,6 +30,8 @@ export interface Row {
   /** Files to be there before, by their path below `$DIR`. */
   readonly files?: Readonly<Record<string, string>>;
   readonly prepare?: readonly Step[];
+  /** When all is over, come what may: ends what `prepare` has started. */
+  readonly finally?: readonly Step[];
   /** Between ADD and CHECK, when CHECK is to find something. */
   readonly beforeCheck?: readonly Step[];
   readonly beforeDelete?: readonly Step[];

@@ -139,6 +139,14 @@ class Trial {
   }
 
   async perform(): Promise<Observation[]> {
+    try {
+      return await this.#perform();
+    } finally {
+      this.#steps(this.#run.row.finally);
+    }
+  }
+
+  async #perform(): Promise<Observation[]> {
     const { row, version } = this.#run;
     this.#site.clear(!this.#run.withoutNetwork);
     for (const [path, content] of Object.entries(row.files ?? {})) {
@@ -214,7 +222,13 @@ class Trial {
   }
 
   #places({ lab }: Container): Record<string, string> {
-    return { DIR: this.#site.directory, POD: lab.name, NETNS: lab.path, HOST: this.#site.host.lab.name };
+    return {
+      DIR: this.#site.directory,
+      POD: lab.name,
+      NETNS: lab.path,
+      HOST: this.#site.host.lab.name,
+      PLUGINS: this.#site.plugins(this.#cast.adds),
+    };
   }
 
   #steps(steps: readonly Step[] = []): void {

@@ -1,6 +1,7 @@
 import type { Table } from '../row.js';
 import { bridge } from './bridge.js';
 import { chains } from './chains.js';
+import { dhcp } from './dhcp.js';
 import { flannel } from './flannel.js';
 import { fixedAddresses, hostLocal } from './ipam.js';
 import { bridgeVlans, dummy, ipvlan, vlan, vrf } from './kernel.js';
@@ -22,6 +23,7 @@ export const tables: readonly Table[] = [
   protocol,
   hostLocal,
   fixedAddresses,
+  dhcp,
   bridge,
   ptp,
   macvlan,

@@ -104,13 +104,6 @@ async function add(request: Request): Promise<Result> {
   // a namespace that cannot be opened is found out before anything is made
   const path = sandbox.namespace.path ?? sandbox.path;
   return await undoing(request.log, async (undo) => {
-    let given: Result = {};
-    if (ipam.configured) {
-      given = await ipam.add();
-      undo.push(() => ipam.delete());
-      if ((given.ips ?? []).length === 0)
-        throw new CniError(errorCodes.internal, 'IPAM plugin returned missing IP config');
-    }
     const mac = settings.mac ?? randomMac();
     const made = await withBridge(host, async () => {
       undo.push(() => removeUnused(host, settings.bridge));
@@ -129,9 +122,16 @@ async function add(request: Request): Promise<Result> {
       undo.push(() => tearDownSpoofCheck(host, request));
       await setUpSpoofCheck(host, request, port.ifname, mac);
     }
+    let given: Result = {};
     let result: Result & { gateway?: Link } = given;
-    if (ipam.configured) result = await configureLayer3(request, settings, made, given, undo);
-    else if (!settings.disableContainerInterface) await sandbox.network.links.change(ifname, { up: true });
+    if (ipam.configured) {
+      // a DHCP client asks over the interface
+      given = await ipam.add();
+      undo.push(() => ipam.delete());
+      if ((given.ips ?? []).length === 0)
+        throw new CniError(errorCodes.internal, 'IPAM plugin returned missing IP config');
+      result = await configureLayer3(request, settings, made, given, undo);
+    } else if (!settings.disableContainerInterface) await sandbox.network.links.change(ifname, { up: true });
     const seen = settings.disableContainerInterface ? port : await waitUntilUp(request, port);
     const { gateway, ...rest } = result;
     const interfaces: Interface[] = [
