@@ -1,7 +1,16 @@
 import type { Difference } from '../difference.js';
 
-/** Differences of what has no reference in Debian's package. */
+/** Differences of dhcp, and of what has no reference in Debian's package. */
 export const devices: readonly Difference[] = [
+  {
+    id: 'dhcp-options-refused-early',
+    plugin: 'dhcp',
+    what: 'The plugin itself refuses options that cannot be understood (error 7), and says which key',
+    reason: 'The reference finds out in its daemon, whose error has no code of its own',
+    shownBy: ['dhcp/an option without name@1.0.0'],
+    is: ({ phase, key }, { id }) =>
+      id.startsWith('dhcp/an option without name') && phase === 'ADD' && /^ADD bridge (code|msg)$/.test(key),
+  },
   {
     id: 'tap-ndisc-notify',
     plugin: 'tap',
