@@ -59,3 +59,11 @@ export async function isForwardClosed(host: Side): Promise<boolean> {
   }
   return false;
 }
+
+/** Are packets of our bridges dropped in these families, and there is no iptables to let them through? */
+export async function isForwardBarred(host: Side, wanted: readonly Family[]): Promise<boolean> {
+  for (const family of wanted) {
+    if (!iptablesInstalled(family) && (await foreignForward(host, family)).drops) return true;
+  }
+  return false;
+}

@@ -6,7 +6,7 @@ import { enableForwarding } from '../../plugins/common/interface.js';
 import { macOf, randomMac } from '../../plugins/common/names.js';
 import { conflict, DockerError } from '../errors.js';
 import type { Firewall } from '../firewall/firewall.js';
-import { isForwardClosed, passForward } from '../firewall/foreign.js';
+import { isForwardBarred, isForwardClosed, passForward } from '../firewall/foreign.js';
 import { type BridgeRecord, isBridge } from '../firewall/rules.js';
 import { gatewaysOf, type JoinAnswer, type NetworkKind } from './kind.js';
 import { addLabel } from './label.js';
@@ -35,7 +35,7 @@ export class BridgeKind implements NetworkKind {
   }
 
   async check(network: NetworkRecord, others: readonly NetworkRecord[]): Promise<void> {
-    const { bridge } = this.#settings(network).settings;
+    const { bridge, internal } = this.#settings(network).settings;
     for (const other of others.filter(isBridge)) {
       if (other.settings.bridge === bridge)
         throw conflict(`bridge ${bridge} is that of the network ${other.name ?? other.id}`);
@@ -46,6 +46,11 @@ export class BridgeKind implements NetworkKind {
     const link = await this.#host.network.links.find(bridge);
     if (link !== undefined && link.kind !== 'bridge')
       throw conflict(`"${bridge}" is there already, and no bridge`);
+    const six = network.subnets.some(({ pool }) => pool.includes(':'));
+    if (!internal && (await isForwardBarred(this.#host, six ? ['ip', 'ip6'] : ['ip'])))
+      throw conflict(
+        "iptables' FORWARD drops packets of the network, and there is no iptables to let them through: install it, or make the network internal",
+      );
   }
 
   async ensure(network: NetworkRecord): Promise<void> {
