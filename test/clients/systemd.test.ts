@@ -1,6 +1,6 @@
 /** The units that `netloom install` and `netloom docker install` write, under a systemd of the test's own. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -89,6 +89,8 @@ function call(command: 'ADD' | 'DEL', n: number): string {
   return `echo '${JSON.stringify(config)}' | ${environment} CNI_PATH=/opt/cni/bin /opt/cni/bin/bridge`;
 }
 
+const missing = [SYSTEMD, '/usr/bin/curl', '/usr/bin/systemctl'].filter((file) => !existsSync(file));
+if (missing.length > 0) skip(`${missing.join(', ')}: not installed`);
 const root = /^\s*0\s+0\s+4294967295/.test(readFileSync('/proc/self/uid_map', 'utf8'));
 if (!root) skip('a systemd of its own needs root outside of user namespaces');
 const machine = new Machine();
