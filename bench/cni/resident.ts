@@ -19,9 +19,15 @@ export class Resident {
   constructor(host: BenchHost) {
     installPlugins({ directory: this.bin, mode: 'client', socketPath: this.#socketPath });
     const main = `${root}dist/host/cli/main.js`;
+    // as its unit starts it, on a machine whose /run is in memory
+    const prepare = 'mkdir -p /run/netloom && mount -t tmpfs tmpfs /run/netloom && exec "$@"';
     const args = [main, 'daemon', '--socket', this.#socketPath, '--log-level', 'error'];
+    const env = { ...process.env, UV_THREADPOOL_SIZE: '16' };
     this.#daemon = host.namespace.run(() =>
-      spawn(execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] }),
+      spawn('unshare', ['-m', 'sh', '-c', prepare, 'sh', execPath, ...args], {
+        env,
+        stdio: ['ignore', 'ignore', 'inherit'],
+      }),
     );
   }
 

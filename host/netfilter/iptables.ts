@@ -33,20 +33,32 @@ function searchPath(): string {
   return own === undefined || own === '' ? systemPath : `${own}:${systemPath}`;
 }
 
+function isExecutable(file: string): boolean {
+  // an exception for each directory would take longer than all the rest
+  if (!existsSync(file)) return false;
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Where programs were found: the first place to look. */
+const places = new Map<string, string>();
+
 function installed(program: string): boolean {
-  return searchPath()
+  const path = searchPath();
+  const key = `${program}:${path}`;
+  const known = places.get(key);
+  if (known !== undefined && existsSync(known)) return true;
+  const found = path
     .split(delimiter)
-    .some((directory) => {
-      const file = `${directory}/${program}`;
-      // an exception for each directory would take longer than all the rest
-      if (!existsSync(file)) return false;
-      try {
-        accessSync(file, constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    });
+    .map((directory) => `${directory}/${program}`)
+    .find(isExecutable);
+  if (found === undefined) places.delete(key);
+  else places.set(key, found);
+  return found !== undefined;
 }
 
 /** Are iptables' programs there? */
