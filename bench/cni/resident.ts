@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { execPath } from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { installPlugins } from '../../host/cli/install.js';
+import { daemonEnvironment, daemonOptions } from '../../host/cli/units.js';
 import { askDaemon, type DaemonStatus } from '../../host/daemon/index.js';
 import { root } from '../peers.js';
 import type { BenchHost } from './host.js';
@@ -21,8 +22,8 @@ export class Resident {
     const main = `${root}dist/host/cli/main.js`;
     // as its unit starts it, on a machine whose /run is in memory
     const prepare = 'mkdir -p /run/netloom && mount -t tmpfs tmpfs /run/netloom && exec "$@"';
-    const args = [main, 'daemon', '--socket', this.#socketPath, '--log-level', 'error'];
-    const env = { ...process.env, UV_THREADPOOL_SIZE: '16' };
+    const args = [...daemonOptions, main, 'daemon', '--socket', this.#socketPath, '--log-level', 'error'];
+    const env = { ...process.env, ...daemonEnvironment };
     this.#daemon = host.namespace.run(() =>
       spawn('unshare', ['-m', 'sh', '-c', prepare, 'sh', execPath, ...args], {
         env,

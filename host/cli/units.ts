@@ -42,6 +42,18 @@ WantedBy=sockets.target
 `;
 }
 
+/** Node's options of a resident daemon: garbage is collected before there is much, MB. */
+export const daemonOptions: readonly string[] = ['--max-semi-space-size=4'];
+
+/** Variables of a resident daemon. */
+export const daemonEnvironment: Readonly<Record<string, string>> = {
+  // a pool thread for each call that may change the network
+  UV_THREADPOOL_SIZE: '16',
+  // without these, each of them keeps memory of its own. mallopt(3)
+  MALLOC_ARENA_MAX: '2',
+  MALLOC_TRIM_THRESHOLD_: '131072',
+};
+
 function daemonService(node: string, socketPath: string): string {
   return `${origin}
 [Unit]
@@ -50,9 +62,11 @@ Requires=netloom.socket
 After=netloom.socket
 
 [Service]
-ExecStart=${[node, main, 'daemon', '--socket', socketPath].map(quoted).join(' ')}
-# a pool thread for each call that may change the network
-Environment=UV_THREADPOOL_SIZE=16
+ExecStart=${[node, ...daemonOptions, main, 'daemon', '--socket', socketPath].map(quoted).join(' ')}
+# threads for calls at the same time, and little memory
+Environment=${Object.entries(daemonEnvironment)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ')}
 Restart=always
 RestartSec=100ms
 # calls that are under way are answered first

@@ -61,7 +61,7 @@ t.test('install and uninstall', async (t) => {
   );
   t.match(
     readFileSync(join(units, 'netloom.service'), 'utf8'),
-    /ExecStart=".*node" ".*main.js" "daemon" "--socket" ".*\\"quotes\\" and 100%%/,
+    /ExecStart=".*node" "--max-semi-space-size=4" ".*main.js" "daemon" "--socket" ".*\\"quotes\\" and 100%%/,
   );
   writeFileSync(join(bin, 'another'), '#!/bin/sh\n');
   writeFileSync(join(units, 'another.service'), '');
