@@ -132,12 +132,12 @@ async function executeInTurns(
 interface Embedded {
   readonly add: number[];
   readonly del: number[];
-  readonly floor: number[];
+  readonly floor: { readonly attach: number[]; readonly detach: number[] };
 }
 
 /** Ours in one process and the floor, in turns. */
 async function embedInTurns(one: CniCase, ours: string, native: string, turns: number): Promise<Embedded> {
-  const out: Embedded = { add: [], del: [], floor: [] };
+  const out: Embedded = { add: [], del: [], floor: { attach: [], detach: [] } };
   const host = new BenchHost(one);
   const floorHost = new BenchHost(one);
   const program = `${root}dist/bench/cni/program.js`;
@@ -157,8 +157,10 @@ async function embedInTurns(one: CniCase, ours: string, native: string, turns: n
       out.add.push(...add);
       out.del.push(...del);
       if (!one.floor) continue;
-      const floor = inside(floorHost.path, native, 'attach', script, String(EMBEDDED));
-      out.floor.push(...(JSON.parse(floor) as { samples: number[] }).samples);
+      for (const what of ['attach', 'detach'] as const) {
+        const floor = inside(floorHost.path, native, what, script, String(EMBEDDED));
+        out.floor[what].push(...(JSON.parse(floor) as { samples: number[] }).samples);
+      }
     }
     return out;
   } finally {
@@ -242,10 +244,12 @@ export async function comparePlugins(
         row(
           titles.embeddedAdd,
           'C that sends the same messages',
-          [embedded.add, embedded.floor],
+          [embedded.add, embedded.floor.attach],
           FLOOR_TARGET,
           'embedded-floor',
         );
+        // the kernel waits until nobody uses the pair: most of what a DEL takes
+        row(titles.embeddedDel, 'C that deletes pair and rules', [embedded.del, embedded.floor.detach]);
       }
     }
   } finally {

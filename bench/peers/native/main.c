@@ -1,6 +1,8 @@
 // native BENCH INPUT [ROUNDS [ITEMS]]; `native show` prints what it encodes; what makes the inputs: native fill ROUTES,
-// native capture routes|links FILE; `native attach SCRIPT ROUNDS` is in attach.c,
+// native capture routes|links FILE; `native attach|detach SCRIPT ROUNDS` is in attach.c,
 // `native launch PLAN` in launch.c.
+#include <stdbool.h>
+
 #include "peer.h"
 
 void decode_by_hand(const struct bench *, const char *, int, int);
@@ -14,7 +16,7 @@ void encode_by_hand(const struct bench *, const char *, int, int);
 void capture(const char *what, const char *path);
 void fill(int count);
 void show_encoded(void);
-void attach(const char *script, int rounds);
+void attach(const char *script, int rounds, bool back);
 void launch(const char *plan);
 
 static const struct bench benches[] = {
@@ -45,8 +47,8 @@ int main(int argc, char **argv) {
     launch(argv[2]);
     return 0;
   }
-  if (argc == 4 && strcmp(argv[1], "attach") == 0) {
-    attach(argv[2], atoi(argv[3]));
+  if (argc == 4 && (strcmp(argv[1], "attach") == 0 || strcmp(argv[1], "detach") == 0)) {
+    attach(argv[2], atoi(argv[3]), argv[1][0] == 'd');
     return 0;
   }
   for (size_t i = 0; argc >= 3 && i < sizeof benches / sizeof *benches; i++) {
