@@ -64,10 +64,10 @@ function appendRun(owner: Registry, found: Found, count: number, out: DecodedMes
   let left = count;
   while (maker?.make === undefined) {
     out.push(toObject(owner, found, memory, found.address, nodesOf(memory, found.shape)));
-    if (--left === 0) return;
     if (maker !== undefined && ++maker.uses === USES_BEFORE_COMPILING) {
       maker.make = compileObject(found.message as CompiledMessage, found, nodesOf(memory, found.shape));
     }
+    if (--left === 0) return;
     proceed(found, memory);
   }
   appendMade(maker.make, memory, found.address, strideOf(found), left, out);

@@ -4,7 +4,7 @@ import { decodeLoaded } from '../codec/decode.js';
 import { type Registry, registry } from '../codec/registry.js';
 import { type Special, survey } from '../codec/survey.js';
 import type { Message, Protocol } from '../schema/definition.js';
-import { refusal } from './acknowledgement.js';
+import { plainAcknowledgement, refusal } from './acknowledgement.js';
 import { type NetlinkError, SocketError } from './errors.js';
 
 /**
@@ -117,6 +117,7 @@ export class DumpConversation implements Conversation {
   }
 
   take(datagram: Uint8Array): boolean {
+    if (!this.#interrupted && plainAcknowledgement(datagram) === this.#sequence) return true;
     const address = this.#owner.machine.load(datagram);
     const specials = survey(address, datagram.length, this.#sequence, this.#owner);
     let from = 0;
@@ -222,6 +223,10 @@ export class BatchConversation implements Conversation {
   }
 
   take(datagram: Uint8Array): boolean {
+    if (plainAcknowledgement(datagram) === this.#batch.firstSequence + this.#last) {
+      this.#heard = true;
+      return true;
+    }
     const { machine } = registry();
     const messages: DecodedMessage[] = [];
     decodeLoaded(this.#protocol, machine.load(datagram), datagram.length, messages);
