@@ -97,6 +97,11 @@ interface Told {
 
 type Timed = InvokeOptions & { readonly calledAt: number };
 
+type SidesModule = typeof import('./sides.js');
+
+/** The network API takes longer to load than a plugin without it takes to run. */
+let sidesModule: SidesModule | undefined;
+
 async function perform(
   plugin: Plugin,
   environment: Environment,
@@ -124,19 +129,17 @@ async function perform(
   }
 
   const { namespaceDescriptor: descriptor } = options;
-  const own = isOwnNamespace(environment, descriptor);
+  // of a delegated call the plugin that delegates has found out
+  const own = !told.delegated && isOwnNamespace(environment, options);
   if (own && command === 'ADD') throw ownNamespace();
   const netns = own ? '' : environment.netns;
-  // the network API takes longer to load than a plugin without it takes to run
-  const sides =
-    plugin.usesNetwork === false
-      ? undefined
-      : (await import('./sides.js')).openSides(netns, {
-          warm: options.warm,
-          host: options.host,
-          descriptor,
-        });
-  const { host, sandbox } = sides ?? withoutNetwork(plugin.type, netns);
+  let sides: ReturnType<SidesModule['openSides']> | undefined;
+  if (plugin.usesNetwork !== false) {
+    sidesModule ??= await import('./sides.js');
+    sides = sidesModule.openSides(netns, { warm: options.warm, host: options.host, descriptor });
+  }
+  const none = new NoSide(plugin.type, netns);
+  const { host, sandbox } = sides ?? { host: none, sandbox: none };
   const delegate: Delegate = async (type, change = {}) => {
     const delegated = { ...environment, netns, ...change.environment };
     const input = change.config === undefined ? text : JSON.stringify(change.config);
@@ -218,14 +221,30 @@ async function noting<T>(
   }
 }
 
-function withoutNetwork(type: string, path: string): { host: Side; sandbox: Sandbox } {
-  const missing = (): never => {
-    throw new CniError(errorCodes.internal, `plugin ${type} is defined with usesNetwork: false`);
-  };
-  const parts = { namespace: { get: missing }, network: { get: missing }, netfilter: { get: missing } };
-  const host = Object.defineProperties({}, parts) as Side;
-  const sandbox = Object.defineProperties({ path }, { ...parts, exists: { get: missing } }) as Sandbox;
-  return { host, sandbox };
+/** The sides of a plugin that is defined with `usesNetwork: false`. */
+class NoSide implements Sandbox {
+  readonly path: string;
+  readonly #type: string;
+  constructor(type: string, path: string) {
+    this.#type = type;
+    this.path = path;
+  }
+
+  #missing(): never {
+    throw new CniError(errorCodes.internal, `plugin ${this.#type} is defined with usesNetwork: false`);
+  }
+  get namespace(): never {
+    return this.#missing();
+  }
+  get network(): never {
+    return this.#missing();
+  }
+  get netfilter(): never {
+    return this.#missing();
+  }
+  get exists(): never {
+    return this.#missing();
+  }
 }
 
 async function operate(
@@ -329,14 +348,13 @@ function undecodable(what: string, cause?: unknown): CniError {
  */
 function isOwnNamespace(
   { command, netns, netnsOverride }: Environment,
-  descriptor: number | undefined,
+  { namespaceDescriptor: descriptor, host }: InvokeOptions,
 ): boolean {
   if ((command !== 'ADD' && command !== 'DEL') || netns === '' || /^(1|true)$/i.test(netnsOverride))
     return false;
   try {
-    const own = statSync('/proc/thread-self/ns/net', { bigint: true });
-    const given =
-      descriptor === undefined ? statSync(netns, { bigint: true }) : fstatSync(descriptor, { bigint: true });
+    const own = host?.namespace.id ?? statSync('/proc/thread-self/ns/net');
+    const given = descriptor === undefined ? statSync(netns) : fstatSync(descriptor);
     return own.ino === given.ino && own.dev === given.dev;
   } catch {
     return false; // a path that can't be opened is the operation's matter

@@ -145,6 +145,8 @@ export interface Addon {
   enterNamespace<T>(fd: number, call: () => T): T;
   readFileIn(fd: number, path: string): string;
   writeFileIn(fd: number, path: string, text: string): void;
+  /** The errno of each file, 0 for one that was written. */
+  writeFilesIn(fd: number, paths: readonly string[], texts: readonly string[]): number[];
   flock(fd: number, operation: number): void;
   execute(
     namespace: number,
@@ -290,12 +292,15 @@ function translated(error: unknown): unknown {
   ) {
     return new SocketError(String(error.code), error.message);
   }
-  if (!isShimError(error)) return error;
+  return isShimError(error) ? refusedCall(error) : error;
+}
+
+function refusedCall({ errno, syscall, path }: ShimError): SystemCallError {
   const hint =
-    error.errno === EPERM || error.errno === EACCES
+    errno === EPERM || errno === EACCES
       ? 'root, or the capabilities CAP_NET_ADMIN and CAP_SYS_ADMIN, are needed'
       : undefined;
-  return new SystemCallError(error.errno, error.syscall, error.path, hint);
+  return new SystemCallError(errno, syscall, path, hint);
 }
 
 export function call<T>(work: (native: Addon) => T): T {
@@ -385,6 +390,15 @@ export const enterNamespace = <T>(fd: number, work: () => T): T =>
 export const readFileIn = (fd: number, path: string): string => call((native) => native.readFileIn(fd, path));
 export const writeFileIn = (fd: number, path: string, text: string): void =>
   call((native) => native.writeFileIn(fd, path, text));
+/** As `writeFileIn`, for several files in one stay: why each could not be written, nothing for those that were. */
+export const writeFilesIn = (
+  fd: number,
+  paths: readonly string[],
+  texts: readonly string[],
+): (SystemCallError | undefined)[] =>
+  call((native) => native.writeFilesIn(fd, paths, texts)).map((errno, i) =>
+    errno === 0 ? undefined : refusedCall({ errno, syscall: 'write', path: paths[i] as string }),
+  );
 /** flock(2); `LOCK_SH` 1, `LOCK_EX` 2, `LOCK_NB` 4, `LOCK_UN` 8. Without LOCK_NB it holds the thread. */
 export const flock = (fd: number, operation: number): void => call((native) => native.flock(fd, operation));
 

@@ -35,6 +35,8 @@ export interface NetworkOptions {
   readonly timeout?: number | undefined;
   /** As of NetlinkSocket: the calling thread does what needs no waiting. */
   readonly prompt?: boolean | undefined;
+  /** `namespace` is a handle that stays open as long as this one, which then needs none of its own. */
+  readonly lent?: boolean | undefined;
   /** Instead of opening a socket: one that is open already (and will be closed). */
   readonly socket?: NetlinkSocket | undefined;
 }
@@ -68,12 +70,14 @@ export class Network {
   readonly classes: TrafficClasses;
   readonly filters: TrafficFilters;
   readonly #executor: Executor;
-  /** A handle of its own, for sockets to be opened later. */
+  /** For sockets to be opened later. */
   readonly #namespace: Namespace | undefined;
+  readonly #isLent: boolean;
 
-  private constructor(socket: NetlinkSocket, namespace: Namespace | undefined) {
+  private constructor(socket: NetlinkSocket, namespace: Namespace | undefined, isLent = false) {
     this.#socket = socket;
     this.#namespace = namespace;
+    this.#isLent = isLent;
     const executor: Executor = {
       execute: (build, options) => this.#execute(build, options),
       dump: (build, reply, item, options) => this.#dump(build, reply, item, options),
@@ -100,8 +104,13 @@ export class Network {
 
   /** `open` without waiting: nothing in it takes time. */
   static openSync(options: NetworkOptions = {}): Network {
-    const { namespace, timeout, prompt, socket } = options;
+    const { namespace, timeout, prompt, lent, socket } = options;
     if (socket !== undefined) return new Network(socket, undefined);
+    if (lent && namespace instanceof Namespace) {
+      const { fd } = namespace;
+      const route = NetlinkSocket.open({ protocol: 'route', namespace: fd, timeout, prompt });
+      return new Network(route, namespace, true);
+    }
     const target = namespace instanceof Namespace ? { fd: namespace.fd } : namespace;
     const opened = target === undefined ? undefined : Namespace.open(target);
     try {
@@ -274,7 +283,7 @@ export class Network {
   /** Closes the socket; calls under way fail with `ERR_CLOSED`. */
   close(): void {
     this.#socket.close();
-    this.#namespace?.close();
+    if (!this.#isLent) this.#namespace?.close();
   }
 
   [Symbol.dispose](): void {

@@ -15,12 +15,15 @@ import { removeUnusedVlanGateways, vlanGatewaysOf } from './vlan-gateway.js';
 /** The alias of bridges that this plugin made, which go with their last port. */
 const ALIAS = 'made by CNI for its ports';
 
+/** Names this start of the machine, which no process outlives. */
+let start: string | undefined;
+
 /**
  * The address that this plugin gives to a bridge that it makes, one of the name, the namespace and this start of the
  * machine. So it is known for ours from the moment that it is there: the kernel takes no alias with the creation.
  */
 function addressAtBirth(host: Side, name: string): string {
-  const start = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  start ??= readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
   return macOf(sha256(utf8ToBytes(`${start} ${host.namespace.id.ino} ${name}`)));
 }
 
