@@ -89,6 +89,8 @@ export async function invoke(
 }
 
 interface Told {
+  /** Of a call that another plugin makes in this process: the config as that has read it. */
+  readonly config?: Json | undefined;
   /** An error names the config's version. SPEC.md, section 5, "Error" */
   cniVersion: string;
   /** Is the call another plugin's, in this process? */
@@ -114,7 +116,7 @@ async function perform(
   const { command } = environment;
   if (command === 'VERSION') return { cniVersion: currentVersion, supportedVersions: versions };
   const text = await read(stdin);
-  const config = parseConfig(text);
+  const config = told.config ?? parseConfig(text);
   const name = valueAt(config, 'name') ?? '';
   if (typeof name !== 'string') throw undecodable(mismatch('name', 'a string', name).msg);
   validateNetworkName(name);
@@ -145,9 +147,9 @@ async function perform(
     const input = change.config === undefined ? text : JSON.stringify(change.config);
     const bundled = await options.bundled?.(type);
     if (bundled !== undefined) {
-      return (await perform(bundled, delegated, input, options, { cniVersion, delegated: true })) as
-        | Json
-        | undefined;
+      const known = change.config === undefined ? config : undefined;
+      const inner: Told = { config: known, cniVersion, delegated: true };
+      return (await perform(bundled, delegated, input, options, inner)) as Json | undefined;
     }
     const file = await findWith(options.execution?.exec, type, splitPath(environment.path));
     return await executePlugin(file, delegated, input, options.signal, options.execution);

@@ -9,7 +9,7 @@ import {
 import type { Interface, Result } from '../../../cni/result.js';
 import type { Link } from '../../../network/links.js';
 import { dnsOf } from '../../common/dns.js';
-import { cidrOf, configureInterface, enableForwarding } from '../../common/interface.js';
+import { cidrOf, configureInterface, enableForwarding, isIpv6 } from '../../common/interface.js';
 import { requireKind } from '../../common/kind.js';
 import {
   collectMasquerade,
@@ -70,6 +70,23 @@ function tuneContainerEnd({ sandbox, ifname }: Request, { enabledad }: BridgeSet
   });
 }
 
+/**
+ * Containers must not tell the host its routes; where it is their gateway, it forwards. Not IPv6 yet: to write what is there
+ * already has all links forward.
+ */
+function tuneHost(
+  { host }: Request,
+  { isGateway }: BridgeSettings,
+  { bridge, port }: { bridge: Link; port: Link },
+  { ips = [] }: Result,
+): void {
+  host.namespace.sysctl.impose({
+    [`net/ipv6/conf/${bridge.ifname}/accept_ra`]: 0,
+    [`net/ipv6/conf/${port.ifname}/accept_ra`]: 0,
+    ...(isGateway && ips.some(({ address }) => !isIpv6(address)) ? { 'net/ipv4/ip_forward': 1 } : {}),
+  });
+}
+
 /** Addresses, routes and gateway of an attachment whose IPAM gave it addresses. */
 async function configureLayer3(
   request: Request,
@@ -88,7 +105,10 @@ async function configureLayer3(
     if (settings.vlan !== 0)
       gateway = await withBridge(host, () => ensureVlanGateway(host, bridge, settings.vlan));
     await addGatewayAddresses(host, gateway ?? bridge, ips, settings);
-    enableForwarding(host, ips);
+    enableForwarding(
+      host,
+      ips.filter(({ address }) => isIpv6(address)),
+    );
   }
   if (settings.ipMasq) {
     undo.push(async () => tearDownMasquerade(host, request, await otherAddresses(sandbox, ifname)));
@@ -122,7 +142,7 @@ async function add(request: Request): Promise<Result> {
     const { bridge, port } = made;
     if (hasVlans(settings) && !filtersVlans(bridge))
       request.log(`bridge "${bridge.ifname}" filters no VLANs: its ports are not kept apart`);
-    host.namespace.sysctl.impose({ [`net/ipv6/conf/${port.ifname}/accept_ra`]: 0 });
+    tuneHost(request, settings, made, given);
     await setPortFlags(host, port.ifname, settings);
     await setPortVlans(host, port.ifname, port.index, settings);
     if (settings.macspoofchk) {
