@@ -5,6 +5,7 @@ import { arch, execPath, platform } from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { NativeUnavailableError, SocketError, SystemCallError } from './errors.js';
+import { refusedCall, translated } from './shim-errors.js';
 
 /**
  * Words of the table that an exchange fills: four about the whole, then six for each datagram (offset and
@@ -258,49 +259,6 @@ export function nativeAvailable(): boolean {
   } catch {
     return false;
   }
-}
-
-/** Codes that the shim gives itself, where no system call was made. */
-const states: readonly unknown[] = ['ERR_CLOSED', 'ERR_SOCKET_BUSY'];
-
-interface ShimError {
-  readonly errno: number;
-  readonly syscall: string;
-  readonly path?: string;
-}
-
-function isShimError(error: unknown): error is ShimError {
-  // Node's own errors have negative numbers
-  return (
-    error instanceof Error &&
-    !(error instanceof SystemCallError) &&
-    'syscall' in error &&
-    'errno' in error &&
-    Number(error.errno) > 0
-  );
-}
-
-const EPERM = 1;
-const EACCES = 13;
-
-function translated(error: unknown): unknown {
-  if (
-    error instanceof Error &&
-    !(error instanceof SocketError) &&
-    'code' in error &&
-    states.includes(error.code)
-  ) {
-    return new SocketError(String(error.code), error.message);
-  }
-  return isShimError(error) ? refusedCall(error) : error;
-}
-
-function refusedCall({ errno, syscall, path }: ShimError): SystemCallError {
-  const hint =
-    errno === EPERM || errno === EACCES
-      ? 'root, or the capabilities CAP_NET_ADMIN and CAP_SYS_ADMIN, are needed'
-      : undefined;
-  return new SystemCallError(errno, syscall, path, hint);
 }
 
 export function call<T>(work: (native: Addon) => T): T {

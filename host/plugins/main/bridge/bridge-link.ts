@@ -4,6 +4,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { CniError, errorCodes } from '../../../cni/errors.js';
 import type { Side } from '../../../cni/plugin.js';
+import { Selection } from '../../../codec/selection.js';
 import { NetlinkError } from '../../../netlink/errors.js';
 import type { Link } from '../../../network/links.js';
 import { unavailable } from '../../common/capability.js';
@@ -14,6 +15,9 @@ import { removeUnusedVlanGateways, vlanGatewaysOf } from './vlan-gateway.js';
 
 /** The alias of bridges that this plugin made, which go with their last port. */
 const ALIAS = 'made by CNI for its ports';
+
+/** What is asked of a bridge. */
+export const bridgeAttributes = new Selection('ifname', 'address', 'ifalias', 'linkinfo');
 
 /** Names this start of the machine, which no process outlives. */
 let start: string | undefined;
@@ -48,7 +52,7 @@ function failed(what: string, error: unknown): CniError {
 export async function ensureBridge(host: Side, settings: BridgeSettings): Promise<Link> {
   const { bridge: name, mtu, promiscMode, vlanFiltering } = settings;
   const { links } = host.network;
-  let link = await links.find(name);
+  let link = await links.find(name, { only: bridgeAttributes });
   if (link === undefined) {
     try {
       await links.create({
@@ -65,7 +69,7 @@ export async function ensureBridge(host: Side, settings: BridgeSettings): Promis
         throw failed(`failed to create bridge "${name}"`, error);
       }
     }
-    link = await links.get(name);
+    link = await links.get(name, { only: bridgeAttributes });
   }
   if (link.kind !== 'bridge') {
     throw new CniError(
@@ -130,7 +134,7 @@ export function removeUnused(host: Side, name: string): Promise<void> {
 
 async function removeUnusedNow(host: Side, name: string): Promise<void> {
   const { links } = host.network;
-  const link = await links.find(name);
+  const link = await links.find(name, { only: bridgeAttributes });
   if (link?.kind !== 'bridge') return;
   const look = async () => {
     const ports = await links.list({ master: link.index });

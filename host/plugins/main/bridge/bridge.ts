@@ -26,9 +26,10 @@ import {
   tearDownSpoofCheck,
 } from '../../common/spoof-check.js';
 import { everyStep, type Undo, undoing } from '../../common/undo.js';
-import { createVethPair, interfaceOf, removeHostEnd } from '../../common/veth.js';
+import { createVethPair, hostEndAttributes, interfaceOf, removeHostEnd } from '../../common/veth.js';
 import { deleteContainerEnd } from '../../common/veth-removal.js';
 import {
+  bridgeAttributes,
   ensureBridge,
   filtersVlans,
   keepsAddress,
@@ -52,7 +53,7 @@ const UP_TIMEOUT = 2500;
 async function waitUntilUp({ host }: Request, port: Link): Promise<Link> {
   const end = performance.now() + UP_TIMEOUT;
   for (let pause = 1; ; pause = Math.min(pause * 2, 100)) {
-    const link = await host.network.links.get(port.index);
+    const link = await host.network.links.get(port.index, { only: hostEndAttributes });
     if (link.operstate === 'up') return link;
     if (performance.now() > end) {
       throw new CniError(errorCodes.internal, `bridge port in error state: ${link.operstate ?? 'unknown'}`);
@@ -155,7 +156,11 @@ async function add(request: Request): Promise<Result> {
     const seen = settings.disableContainerInterface ? port : await waitUntilUp(request, port);
     const { gateway, ...rest } = result;
     const interfaces: Interface[] = [
-      interfaceOf(keepsAddress(bridge) ? bridge : await host.network.links.get(bridge.index)),
+      interfaceOf(
+        keepsAddress(bridge)
+          ? bridge
+          : await host.network.links.get(bridge.index, { only: bridgeAttributes }),
+      ),
       interfaceOf(seen),
       { name: ifname, mac, sandbox: path },
       ...(gateway === undefined ? [] : [interfaceOf(gateway)]),
