@@ -47,3 +47,6 @@ export class Selection {
     this.names = new Set(names);
   }
 }
+
+/** No attributes: what is wanted is in the header, as the index of a link. */
+export const headerOnly = new Selection();

@@ -62,13 +62,14 @@ export class Network {
   readonly #socket: NetlinkSocket;
   readonly links: Links;
   readonly addresses: Addresses;
-  readonly routes: Routes;
-  readonly rules: Rules;
-  readonly neighbours: Neighbours;
-  readonly nexthops: Nexthops;
-  readonly qdiscs: Qdiscs;
-  readonly classes: TrafficClasses;
-  readonly filters: TrafficFilters;
+  // an attachment opens a network for a few calls of the two above
+  #routes: Routes | undefined;
+  #rules: Rules | undefined;
+  #neighbours: Neighbours | undefined;
+  #nexthops: Nexthops | undefined;
+  #qdiscs: Qdiscs | undefined;
+  #classes: TrafficClasses | undefined;
+  #filters: TrafficFilters | undefined;
   readonly #executor: Executor;
   /** For sockets to be opened later. */
   readonly #namespace: Namespace | undefined;
@@ -87,13 +88,35 @@ export class Network {
     this.#executor = executor;
     this.links = new Links(executor);
     this.addresses = new Addresses(executor);
-    this.routes = new Routes(executor);
-    this.rules = new Rules(executor);
-    this.neighbours = new Neighbours(executor);
-    this.nexthops = new Nexthops(executor);
-    this.qdiscs = new Qdiscs(executor);
-    this.classes = new TrafficClasses(executor);
-    this.filters = new TrafficFilters(executor);
+  }
+
+  get routes(): Routes {
+    this.#routes ??= new Routes(this.#executor);
+    return this.#routes;
+  }
+  get rules(): Rules {
+    this.#rules ??= new Rules(this.#executor);
+    return this.#rules;
+  }
+  get neighbours(): Neighbours {
+    this.#neighbours ??= new Neighbours(this.#executor);
+    return this.#neighbours;
+  }
+  get nexthops(): Nexthops {
+    this.#nexthops ??= new Nexthops(this.#executor);
+    return this.#nexthops;
+  }
+  get qdiscs(): Qdiscs {
+    this.#qdiscs ??= new Qdiscs(this.#executor);
+    return this.#qdiscs;
+  }
+  get classes(): TrafficClasses {
+    this.#classes ??= new TrafficClasses(this.#executor);
+    return this.#classes;
+  }
+  get filters(): TrafficFilters {
+    this.#filters ??= new TrafficFilters(this.#executor);
+    return this.#filters;
   }
 
   /** For messages of one's own. */

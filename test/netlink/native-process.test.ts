@@ -228,7 +228,7 @@ test('found where the package has it, also when built for one C library only', (
   t.teardown(() => rmSync(copy, { recursive: true }));
   const prebuilds = join(copy, `prebuilds/linux-${process.arch}`);
   mkdirSync(prebuilds, { recursive: true });
-  for (const file of ['netlink/native.js', 'netlink/errors.js', 'codec/errno.js']) {
+  for (const file of ['netlink/native.js', 'netlink/errors.js', 'netlink/shim-errors.js', 'codec/errno.js']) {
     mkdirSync(dirname(join(copy, 'dist/host', file)), { recursive: true });
     copyFileSync(join(root, 'dist/host', file), join(copy, 'dist/host', file));
   }

@@ -1,6 +1,6 @@
 import { CniError, errorCodes } from '../../cni/errors.js';
 import type { GcRequest, Sandbox, Side } from '../../cni/plugin.js';
-import { Selection } from '../../codec/selection.js';
+import { headerOnly } from '../../codec/selection.js';
 import * as x from '../../netfilter/expressions.js';
 import {
   commentMatch,
@@ -193,14 +193,11 @@ export async function tearDownMasquerade(
   await removeIptables(host, owner, others);
 }
 
-/** Of a link: what its header has. */
-const index = new Selection();
-
 /** The addresses of a sandbox's other interfaces; none when it is gone. */
 export async function otherAddresses(sandbox: Sandbox, ifname: string): Promise<ReadonlySet<string>> {
   if (!sandbox.exists) return new Set();
   const { links, addresses } = sandbox.network;
-  const own = await links.find(ifname, { only: index });
+  const own = await links.find(ifname, { only: headerOnly });
   const all = await addresses.list();
   return new Set(
     all.filter((one) => one.index !== own?.index).map(({ address }) => address.split('/')[0] as string),
