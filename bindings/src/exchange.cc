@@ -151,6 +151,9 @@ void Exchange(int fd, int wake, const Transfer& transfer) {
     Send(fd, wake, transfer, deadline);
     if ((table[kFlags] & kSent) == 0) return;
   }
+  // the kernel has answered most requests before sendto returns
+  Drain(fd, transfer);
+  if (table[kCount] != 0 || table[kErrno] != 0) return;
   if (Wait(fd, wake, POLLIN, deadline, table)) Drain(fd, transfer);
 }
 

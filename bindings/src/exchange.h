@@ -43,7 +43,8 @@ struct Options {
 // Opens a socket in the calling thread's namespace, sets its options and binds it. Buffer sizes in bytes, 0: as it comes.
 Failure OpenSocket(int protocol, int receive_buffer, int send_buffer, Descriptor* out, Options* options);
 
-// Sends the request, if there is one; waits for a datagram; takes all there are. `wake` is an eventfd that ends the wait.
+// Sends the request, if there is one; waits until there is a datagram; takes all there are. `wake` is an eventfd that ends
+// the wait, or -1.
 void Exchange(int fd, int wake, const Transfer& transfer);
 
 // Takes what is there, without waiting, as long as there is room.

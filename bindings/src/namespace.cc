@@ -12,6 +12,8 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
+#include <vector>
 
 #include "shim.h"
 
@@ -241,8 +243,8 @@ Failure ReadAll(const std::string& path, std::string* out) {
     ssize_t count = read(fd.get(), buffer, sizeof buffer);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return Failure::Of("read");
-    if (count == 0) return {};
     out->append(buffer, count);
+    if (static_cast<size_t>(count) < sizeof buffer) return {};
   }
 }
 
@@ -281,6 +283,31 @@ Napi::Value WriteFileIn(const Napi::CallbackInfo& info) {
   return env.Undefined();
 }
 
+// writeFilesIn(namespace, paths, texts): in one stay there; of each file the errno, 0 for what was written. What is thrown
+// is that the namespace could not be entered.
+Napi::Value WriteFilesIn(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  auto paths = info[1].As<Napi::Array>();
+  auto texts = info[2].As<Napi::Array>();
+  std::vector<std::pair<std::string, std::string>> files(paths.Length());
+  for (uint32_t i = 0; i < files.size(); i++) {
+    if (!ReadPath(paths[i], &files[i].first)) return env.Undefined();
+    files[i].second = Napi::Value(texts[i]).As<Napi::String>();
+  }
+  std::vector<int> outcomes;
+  Failure failure = InNamespace(info[0].As<Napi::Number>().Int32Value(), [&]() -> Failure {
+    for (const auto& [path, text] : files) outcomes.push_back(WriteAll(path, text).number);
+    return {};
+  });
+  if (failure) {
+    Throw(env, failure);
+    return env.Undefined();
+  }
+  Napi::Array out = Napi::Array::New(env, outcomes.size());
+  for (uint32_t i = 0; i < outcomes.size(); i++) out.Set(i, outcomes[i]);
+  return out;
+}
+
 }  // namespace
 
 void InitNamespace(Napi::Env env, Napi::Object exports) {
@@ -294,6 +321,7 @@ void InitNamespace(Napi::Env env, Napi::Object exports) {
   exports.Set("enterNamespace", Napi::Function::New(env, Enter, "enterNamespace"));
   exports.Set("readFileIn", Napi::Function::New(env, ReadFileIn, "readFileIn"));
   exports.Set("writeFileIn", Napi::Function::New(env, WriteFileIn, "writeFileIn"));
+  exports.Set("writeFilesIn", Napi::Function::New(env, WriteFilesIn, "writeFilesIn"));
 }
 
 }  // namespace shim

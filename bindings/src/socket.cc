@@ -45,16 +45,6 @@ class Socket : public Napi::ObjectWrap<Socket> {
     int send_buffer = info[3].As<Napi::Number>().Int32Value();
     auto open = [&] { return OpenSocket(protocol, receive_buffer, send_buffer, &fd_, &options_); };
     Failure failure = space < 0 ? open() : InNamespace(space, open);
-    if (!failure) {
-      wake_ = Descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-      if (!wake_.valid()) failure = Failure::Of("eventfd");
-    }
-    if (!failure) {
-      struct sockaddr_nl own = {};
-      socklen_t length = sizeof own;
-      if (getsockname(fd_.get(), reinterpret_cast<struct sockaddr*>(&own), &length) != 0) failure = Failure::Of("getsockname");
-      port_ = own.nl_pid;
-    }
     if (failure) Throw(info.Env(), failure);
   }
 
@@ -149,10 +139,20 @@ class Socket : public Napi::ObjectWrap<Socket> {
     double timeout = info[3].As<Napi::Number>().DoubleValue();
     // a century is for ever
     out->timeout = timeout >= 0 && timeout < 3e12 ? static_cast<int64_t>(timeout) : -1;
-    uint64_t woken;
-    while (read(wake_.get(), &woken, sizeof woken) > 0) {
-    }
     return true;
+  }
+
+  // What ends the wait of an exchange on the pool: made with the first, and not set.
+  Failure Rearm() {
+    if (!wake_.valid()) {
+      wake_ = Descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+      return wake_.valid() ? Failure{} : Failure::Of("eventfd");
+    }
+    uint64_t woken;
+    while (woken_ && read(wake_.get(), &woken, sizeof woken) > 0) {
+    }
+    woken_ = false;
+    return {};
   }
 
   // exchange(request, buffer, table, timeout in ms)
@@ -160,6 +160,10 @@ class Socket : public Napi::ObjectWrap<Socket> {
     Napi::Env env = info.Env();
     Transfer transfer;
     if (!ReadExchange(info, &transfer)) return env.Undefined();
+    if (Failure failure = Rearm()) {
+      Throw(env, failure);
+      return env.Undefined();
+    }
     auto* job = new ExchangeJob(info, this, transfer);
     if (Failure failure = job->Start(env)) {
       delete job;
@@ -172,7 +176,7 @@ class Socket : public Napi::ObjectWrap<Socket> {
 
   Napi::Value ExchangeSync(const Napi::CallbackInfo& info) {
     Transfer transfer;
-    if (ReadExchange(info, &transfer)) Exchange(fd_.get(), wake_.get(), transfer);
+    if (ReadExchange(info, &transfer)) Exchange(fd_.get(), -1, transfer);
     return info.Env().Undefined();
   }
 
@@ -192,7 +196,9 @@ class Socket : public Napi::ObjectWrap<Socket> {
     return info.Env().Undefined();
   }
 
+  // On the environment's thread, as all but the exchange itself.
   void Wake() {
+    woken_ = true;
     uint64_t one = 1;
     if (write(wake_.get(), &one, sizeof one) < 0) return;  // only fails when it is set already
   }
@@ -272,7 +278,19 @@ class Socket : public Napi::ObjectWrap<Socket> {
   }
 
   Napi::Value FileDescriptor(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), fd_.get()); }
-  Napi::Value Port(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), port_); }
+  Napi::Value Port(const Napi::CallbackInfo& info) {
+    struct sockaddr_nl own = {};
+    socklen_t length = sizeof own;
+    // the kernel's number is never 0
+    if (port_ == 0 && fd_.valid()) {
+      if (getsockname(fd_.get(), reinterpret_cast<struct sockaddr*>(&own), &length) != 0) {
+        Throw(info.Env(), Failure::Of("getsockname"));
+        return info.Env().Undefined();
+      }
+      port_ = own.nl_pid;
+    }
+    return Napi::Number::New(info.Env(), port_);
+  }
   Napi::Value Known(const Napi::CallbackInfo& info) {
     Napi::Object out = Napi::Object::New(info.Env());
     out.Set("extendedAck", options_.extended_ack);
@@ -286,6 +304,7 @@ class Socket : public Napi::ObjectWrap<Socket> {
   Options options_;
   uint32_t port_ = 0;
   bool closing_ = false;
+  bool woken_ = false;
   Job* job_ = nullptr;
   Listening listening_;
 };

@@ -39,15 +39,6 @@ export function toVariables(environment: Environment): Record<string, string> {
   );
 }
 
-const required: Record<string, readonly (keyof Environment)[]> = {
-  ADD: ['command', 'containerId', 'netns', 'ifname', 'path'],
-  CHECK: ['command', 'containerId', 'netns', 'ifname', 'path'],
-  DEL: ['command', 'containerId', 'ifname', 'path'],
-  GC: ['command', 'path'],
-  STATUS: ['command', 'path'],
-  VERSION: ['command'],
-};
-
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 
 function invalid(msg: string, details = ''): CniError {
@@ -77,16 +68,25 @@ export function validateInterfaceName(name: string): void {
   if (/[/:\s]/u.test(name)) throw invalid('interface name contains / or : or whitespace characters');
 }
 
+const required: Record<string, readonly (keyof Environment)[]> = {
+  ADD: ['command', 'containerId', 'netns', 'ifname', 'path'],
+  CHECK: ['command', 'containerId', 'netns', 'ifname', 'path'],
+  DEL: ['command', 'containerId', 'ifname', 'path'],
+  GC: ['command', 'path'],
+  STATUS: ['command', 'path'],
+  VERSION: ['command'],
+};
+const onlyCommand = ['command'] as const;
+
+const validators: Partial<Record<keyof Environment, (value: string) => void>> = {
+  containerId: validateContainerId,
+  ifname: validateInterfaceName,
+};
+
 /** Throws CniError 4: for the first variable that is wrong, else for those that are missing. */
 export function validateEnvironment(environment: Environment): void {
-  const needed = required[environment.command] ?? ['command'];
-  const validators: Partial<Record<keyof Environment, (value: string) => void>> = {
-    containerId: validateContainerId,
-    ifname: validateInterfaceName,
-  };
   const missing: string[] = [];
-  for (const key of Object.keys(variables) as (keyof Environment)[]) {
-    if (!needed.includes(key)) continue;
+  for (const key of required[environment.command] ?? onlyCommand) {
     if (environment[key] === '') missing.push(variables[key]);
     else validators[key]?.(environment[key]);
   }

@@ -89,6 +89,8 @@ export async function invoke(
 }
 
 interface Told {
+  /** Of a call that another plugin makes in this process: the config as that has read it. */
+  readonly config?: Json | undefined;
   /** An error names the config's version. SPEC.md, section 5, "Error" */
   cniVersion: string;
   /** Is the call another plugin's, in this process? */
@@ -96,6 +98,11 @@ interface Told {
 }
 
 type Timed = InvokeOptions & { readonly calledAt: number };
+
+type SidesModule = typeof import('./sides.js');
+
+/** The network API takes longer to load than a plugin without it takes to run. */
+let sidesModule: SidesModule | undefined;
 
 async function perform(
   plugin: Plugin,
@@ -109,7 +116,7 @@ async function perform(
   const { command } = environment;
   if (command === 'VERSION') return { cniVersion: currentVersion, supportedVersions: versions };
   const text = await read(stdin);
-  const config = parseConfig(text);
+  const config = told.config ?? parseConfig(text);
   const name = valueAt(config, 'name') ?? '';
   if (typeof name !== 'string') throw undecodable(mismatch('name', 'a string', name).msg);
   validateNetworkName(name);
@@ -124,27 +131,25 @@ async function perform(
   }
 
   const { namespaceDescriptor: descriptor } = options;
-  const own = isOwnNamespace(environment, descriptor);
+  // of a delegated call the plugin that delegates has found out
+  const own = !told.delegated && isOwnNamespace(environment, options);
   if (own && command === 'ADD') throw ownNamespace();
   const netns = own ? '' : environment.netns;
-  // the network API takes longer to load than a plugin without it takes to run
-  const sides =
-    plugin.usesNetwork === false
-      ? undefined
-      : (await import('./sides.js')).openSides(netns, {
-          warm: options.warm,
-          host: options.host,
-          descriptor,
-        });
-  const { host, sandbox } = sides ?? withoutNetwork(plugin.type, netns);
+  let sides: ReturnType<SidesModule['openSides']> | undefined;
+  if (plugin.usesNetwork !== false) {
+    sidesModule ??= await import('./sides.js');
+    sides = sidesModule.openSides(netns, { warm: options.warm, host: options.host, descriptor });
+  }
+  const none = new NoSide(plugin.type, netns);
+  const { host, sandbox } = sides ?? { host: none, sandbox: none };
   const delegate: Delegate = async (type, change = {}) => {
     const delegated = { ...environment, netns, ...change.environment };
     const input = change.config === undefined ? text : JSON.stringify(change.config);
     const bundled = await options.bundled?.(type);
     if (bundled !== undefined) {
-      return (await perform(bundled, delegated, input, options, { cniVersion, delegated: true })) as
-        | Json
-        | undefined;
+      const known = change.config === undefined ? config : undefined;
+      const inner: Told = { config: known, cniVersion, delegated: true };
+      return (await perform(bundled, delegated, input, options, inner)) as Json | undefined;
     }
     const file = await findWith(options.execution?.exec, type, splitPath(environment.path));
     return await executePlugin(file, delegated, input, options.signal, options.execution);
@@ -218,14 +223,30 @@ async function noting<T>(
   }
 }
 
-function withoutNetwork(type: string, path: string): { host: Side; sandbox: Sandbox } {
-  const missing = (): never => {
-    throw new CniError(errorCodes.internal, `plugin ${type} is defined with usesNetwork: false`);
-  };
-  const parts = { namespace: { get: missing }, network: { get: missing }, netfilter: { get: missing } };
-  const host = Object.defineProperties({}, parts) as Side;
-  const sandbox = Object.defineProperties({ path }, { ...parts, exists: { get: missing } }) as Sandbox;
-  return { host, sandbox };
+/** The sides of a plugin that is defined with `usesNetwork: false`. */
+class NoSide implements Sandbox {
+  readonly path: string;
+  readonly #type: string;
+  constructor(type: string, path: string) {
+    this.#type = type;
+    this.path = path;
+  }
+
+  #missing(): never {
+    throw new CniError(errorCodes.internal, `plugin ${this.#type} is defined with usesNetwork: false`);
+  }
+  get namespace(): never {
+    return this.#missing();
+  }
+  get network(): never {
+    return this.#missing();
+  }
+  get netfilter(): never {
+    return this.#missing();
+  }
+  get exists(): never {
+    return this.#missing();
+  }
 }
 
 async function operate(
@@ -329,14 +350,13 @@ function undecodable(what: string, cause?: unknown): CniError {
  */
 function isOwnNamespace(
   { command, netns, netnsOverride }: Environment,
-  descriptor: number | undefined,
+  { namespaceDescriptor: descriptor, host }: InvokeOptions,
 ): boolean {
   if ((command !== 'ADD' && command !== 'DEL') || netns === '' || /^(1|true)$/i.test(netnsOverride))
     return false;
   try {
-    const own = statSync('/proc/thread-self/ns/net', { bigint: true });
-    const given =
-      descriptor === undefined ? statSync(netns, { bigint: true }) : fstatSync(descriptor, { bigint: true });
+    const own = host?.namespace.id ?? statSync('/proc/thread-self/ns/net');
+    const given = descriptor === undefined ? statSync(netns) : fstatSync(descriptor);
     return own.ino === given.ino && own.dev === given.dev;
   } catch {
     return false; // a path that can't be opened is the operation's matter

@@ -53,11 +53,12 @@ export class RecentAdds {
   /** To be called before an ADD makes anything, or a DEL with an intent removes anything. */
   begin(attachment: ValidAttachment, intent?: string): Note {
     const path = this.#path(attachment);
-    const fd = this.#openLocked(path);
-    if (fd === undefined) return { end: () => undefined, withdraw: () => undefined };
+    const opened = this.#openLocked(path);
+    if (opened === undefined) return { end: () => undefined, withdraw: () => undefined };
+    const { fd, size } = opened;
     try {
       // an earlier intent is void: who is here has heard of its end
-      if (fstatSync(fd).size > 0) ftruncateSync(fd);
+      if (size > 0) ftruncateSync(fd);
       if (intent !== undefined) writeSync(fd, intent);
     } catch {
       // no room: then this cannot be taken back after a crash
@@ -79,7 +80,7 @@ export class RecentAdds {
     };
   }
 
-  #openLocked(path: string): number | undefined {
+  #openLocked(path: string): { fd: number; size: number } | undefined {
     for (let fd = -1; ; closeSync(fd)) {
       try {
         fd = openNote(path);
@@ -89,8 +90,9 @@ export class RecentAdds {
       try {
         // who looks holds it for a moment only
         flock(fd, LOCK_SHARED);
+        const { nlink, size } = fstatSync(fd);
         // unless it was removed just now
-        if (fstatSync(fd).nlink > 0) return fd;
+        if (nlink > 0) return { fd, size };
       } catch {
         closeSync(fd);
         return undefined;

@@ -78,7 +78,9 @@ function isIpv6(address: string): boolean {
 }
 
 function defined<T extends object>(value: T): T {
-  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as T;
+  const out: Json = {};
+  for (const [key, item] of Object.entries(value)) if (item !== undefined) out[key] = item;
+  return out as T;
 }
 
 function nonEmpty<T>(list: readonly T[] | undefined): T[] | undefined {

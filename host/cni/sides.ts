@@ -96,7 +96,7 @@ class LazySide implements Side {
     return this.#namespace;
   }
   get network(): Network {
-    this.#network ??= Network.openSync({ namespace: this.namespace, prompt: true });
+    this.#network ??= Network.openSync({ namespace: this.namespace, prompt: true, lent: true });
     return this.#network;
   }
   get netfilter(): Netfilter {

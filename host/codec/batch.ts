@@ -2,6 +2,10 @@ import type { Message } from '../schema/definition.js';
 import { messageFlags } from './constants.js';
 import { type AnyMessageInput, encodeInto, type MessageInput } from './encode.js';
 import { type Registry, registry } from './registry.js';
+import { bytesOf, cut, type Piece } from './slab.js';
+
+/** Bytes: room for a few messages. */
+const INITIAL = 512;
 
 /**
  * Many messages in one buffer, to be sent with one call. Every message is numbered; only the last asks for an
@@ -10,8 +14,9 @@ import { type Registry, registry } from './registry.js';
  */
 export class Batch {
   readonly #registry: Registry;
-  #bytes: Uint8Array;
-  #words: Uint32Array;
+  #piece: Piece;
+  /** Bytes of the piece. */
+  #capacity = INITIAL;
   /** Bytes in use. */
   #length = 0;
   /** Where each message begins, in bytes. */
@@ -22,8 +27,7 @@ export class Batch {
   constructor({ firstSequence = 1, owner = registry() }: { firstSequence?: number; owner?: Registry } = {}) {
     this.#registry = owner;
     this.firstSequence = firstSequence;
-    this.#bytes = new Uint8Array(4096);
-    this.#words = new Uint32Array(this.#bytes.buffer);
+    this.#piece = cut(INITIAL / 4);
   }
 
   /** Messages in the batch. */
@@ -48,8 +52,8 @@ export class Batch {
     this.#reserve(padded);
     const { machine } = owner;
     const from = machine.output.address >> 2;
-    const to = this.#length >> 2;
-    const words = this.#words;
+    const { words, first } = this.#piece;
+    const to = first + (this.#length >> 2);
     const source = machine.memory.u32;
     for (let i = 0; i < padded >> 2; i++) words[to + i] = source[from + i] as number;
     words[to + 2] = (this.firstSequence + this.#offsets.length) >>> 0;
@@ -65,29 +69,30 @@ export class Batch {
   }
 
   #reserve(bytes: number): void {
-    if (this.#length + bytes <= this.#bytes.length) return;
-    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, (this.#length + bytes + 3) & ~3));
-    grown.set(this.#bytes.subarray(0, this.#length));
-    this.#bytes = grown;
-    this.#words = new Uint32Array(grown.buffer);
+    if (this.#length + bytes <= this.#capacity) return;
+    this.#capacity = Math.max(this.#capacity * 4, (this.#length + bytes + 3) & ~3);
+    const grown = cut(this.#capacity / 4);
+    const { words, first } = this.#piece;
+    grown.words.set(words.subarray(first, first + (this.#length >> 2)), grown.first);
+    this.#piece = grown;
   }
 
   /** The bytes of message `index`, nlmsghdr included; valid until the next `add`. */
   message(index: number): Uint8Array {
     const start = this.#offsets[index];
     if (start === undefined) throw new RangeError(`the batch has ${this.count} messages, not ${index + 1}`);
-    return this.#bytes.subarray(start, this.#offsets[index + 1] ?? this.#length);
+    return bytesOf(this.#piece, start, this.#offsets[index + 1] ?? this.#length);
   }
 
   /** The bytes to send, valid until the next `add`; asks for the acknowledgement of the last message unless told not to. */
   seal(acknowledge = true): Uint8Array {
     const last = this.#offsets.at(-1);
     if (last !== undefined && acknowledge) {
-      const halves = new Uint16Array(this.#bytes.buffer);
-      const flags = (last + 6) >> 1;
-      halves[flags] = (halves[flags] as number) | messageFlags.ack;
+      const { words, first } = this.#piece;
+      const typeAndFlags = first + (last >> 2) + 1;
+      words[typeAndFlags] = (words[typeAndFlags] as number) | (messageFlags.ack << 16);
     }
-    return this.#bytes.subarray(0, this.#length);
+    return bytesOf(this.#piece, 0, this.#length);
   }
 
   /** Empties the batch to be filled anew. */

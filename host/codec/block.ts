@@ -182,13 +182,14 @@ const controlNames: Record<number, string> = Object.fromEntries(
   Object.entries(controlTypes).map(([name, type]) => [type, name]),
 );
 
-/** The plain object of a message, read node by node. `message` is its address in `source`. */
+/** The plain object of a message, read node by node; with `names` only the attributes that are called so. `message` is its address in `source`. */
 export function toObject(
   owner: Registry,
   found: Found,
   source: Source,
   message: number,
   nodes: ShapeNodes,
+  names?: ReadonlySet<string>,
 ): DecodedMessage {
   const { type, length } = found;
   const out: DecodedMessage = {
@@ -209,7 +210,7 @@ export function toObject(
       payload,
       Math.min(headerSize, length - MESSAGE_HEADER_LENGTH),
     ) as Record<string, unknown>;
-    out.attributes = readSet(set, source, message, nodes, 0, nodes.count);
+    out.attributes = readSet(set, source, message, nodes, 0, nodes.count, names);
   } else if (controlNames[type] !== undefined) {
     out.name = controlNames[type];
     if (type === controlTypes.error || type === controlTypes.done) {

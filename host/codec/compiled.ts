@@ -76,7 +76,7 @@ class Writer {
     return `{${parts.join(',')}}`;
   }
 
-  set(set: CompiledSet, nodes: ShapeNodes, node: number, end: number): string {
+  set(set: CompiledSet, nodes: ShapeNodes, node: number, end: number, names?: ReadonlySet<string>): string {
     const values = new Map<string, string | string[]>();
     const add = (key: string, value: string, list: boolean): void => {
       const before = values.get(key);
@@ -90,6 +90,7 @@ class Writer {
       const length = nodes.words[at + 2] as number;
       const type = head & 0xffff;
       const field = set.byNumber[type & TYPE_MASK];
+      if (names !== undefined && !names.has(field?.name ?? '')) continue;
       if (field === undefined || head >>> 16 === RAW) {
         const key = String(type);
         const value = `${this.use(readBytes)}(s,b+${offset},${length})`;
@@ -177,11 +178,12 @@ if(last===call&&${same}){h=shared;if(!frozen){Object.freeze(h);frozen=true}}else
 ${make('h')}}`;
 }
 
-/** A function for messages of this shape, or nothing where code from strings is forbidden. */
+/** A function for messages of this shape, or nothing where code from strings is forbidden; with `only` for the attributes that are called so. */
 export function compileObject(
   message: CompiledMessage,
   found: Found,
   nodes: ShapeNodes,
+  only?: ReadonlySet<string>,
 ): ObjectMaker | undefined {
   if (!codeAllowed()) return undefined;
   const writer = new Writer();
@@ -189,7 +191,7 @@ export function compileObject(
     found.length >= MESSAGE_HEADER_LENGTH + message.headerSize
       ? writer.struct({ struct: message.definition.header }, MESSAGE_HEADER_LENGTH, message.headerSize)
       : `${writer.use(headerReader(message))}(s,b+16,${found.length - MESSAGE_HEADER_LENGTH})`;
-  const attributes = writer.set(message.set, nodes, 0, nodes.count);
+  const attributes = writer.set(message.set, nodes, 0, nodes.count, only);
   const words = message.headerSize / 4;
   const whole = found.length >= MESSAGE_HEADER_LENGTH + message.headerSize && words > 0;
   const make = (made: string): string => literal(message, found.type, made, attributes);

@@ -11,9 +11,9 @@ import {
 } from './block.js';
 import { compileObject, type ObjectMaker } from './compiled.js';
 import { DecodeError } from './errors.js';
-import { STATUS_FLEETING, STATUS_TRUNCATED } from './layout.js';
 import type { Source } from './machine.js';
 import { type CompiledMessage, type Registry, registry } from './registry.js';
+import { Makers, type Selection } from './selection.js';
 
 /** A decoded message of a known kind. */
 export interface MessageOf<M extends Message> extends DecodedMessage {
@@ -27,45 +27,33 @@ export function isMessage<M extends Message>(message: DecodedMessage, kind: M): 
   return message.name === kind.name;
 }
 
-interface Maker {
-  uses: number;
-  make: ObjectMaker | undefined;
-}
-
 /** A shape met so often gets a compiled function. */
 const USES_BEFORE_COMPILING = 24;
-const MAXIMUM_MAKERS = 1024;
-const makers = new Map<number, Maker>();
-let makersGeneration = -1;
-
-/** What makes the objects of a shape; nothing when it isn't to be met again. */
-function makerOf({ machine }: Registry, found: Found): Maker | undefined {
-  if (found.message === undefined || (found.status & (STATUS_FLEETING | STATUS_TRUNCATED)) !== 0)
-    return undefined;
-  if (machine.generation !== makersGeneration) {
-    makers.clear();
-    makersGeneration = machine.generation;
-  }
-  let maker = makers.get(found.serial);
-  if (maker === undefined) {
-    if (makers.size >= MAXIMUM_MAKERS) makers.clear();
-    maker = { uses: 0, make: undefined };
-    makers.set(found.serial, maker);
-  }
-  return maker;
-}
+const wholeMessages = new Makers();
 
 let calls = 0;
 
 /** Appends the objects of a run of messages. */
-function appendRun(owner: Registry, found: Found, count: number, out: DecodedMessage[]): void {
+function appendRun(
+  owner: Registry,
+  found: Found,
+  count: number,
+  out: DecodedMessage[],
+  selection: Selection | undefined,
+): void {
   const { memory } = owner.machine;
-  const maker = makerOf(owner, found);
+  const maker = (selection?.makers ?? wholeMessages).of(owner, found);
+  const names = selection?.names;
   let left = count;
   while (maker?.make === undefined) {
-    out.push(toObject(owner, found, memory, found.address, nodesOf(memory, found.shape)));
+    out.push(toObject(owner, found, memory, found.address, nodesOf(memory, found.shape), names));
     if (maker !== undefined && ++maker.uses === USES_BEFORE_COMPILING) {
-      maker.make = compileObject(found.message as CompiledMessage, found, nodesOf(memory, found.shape));
+      maker.make = compileObject(
+        found.message as CompiledMessage,
+        found,
+        nodesOf(memory, found.shape),
+        names,
+      );
     }
     if (--left === 0) return;
     proceed(found, memory);
@@ -95,22 +83,22 @@ export function decodeMessages(
   const out: DecodedMessage[] = [];
   calls = (calls + 1) | 0;
   owner.machine.loadPieces(bytes, (address, length, _before, final) =>
-    appendMessages(protocol, address, length, final, out, only, owner),
+    appendMessages(protocol, address, length, final, out, { only, owner }),
   );
   return out;
 }
 
-/** `decodeMessages` for a block that is in the module's memory already; appends to `out`. */
+/** `decodeMessages` for a block that is in the memory of the process's own module already; appends to `out`. */
 export function decodeLoaded(
   protocol: Protocol,
   address: number,
   length: number,
   out: DecodedMessage[],
   only?: Message,
-  owner: Registry = registry(),
+  selection?: Selection,
 ): void {
   calls = (calls + 1) | 0;
-  appendMessages(protocol, address, length, true, out, only, owner);
+  appendMessages(protocol, address, length, true, out, { only, owner: registry(), selection });
 }
 
 function appendMessages(
@@ -119,8 +107,11 @@ function appendMessages(
   length: number,
   final: boolean,
   out: DecodedMessage[],
-  only: Message | undefined,
-  owner: Registry,
+  {
+    only,
+    owner,
+    selection,
+  }: { only: Message | undefined; owner: Registry; selection?: Selection | undefined },
 ): number {
   const directory = owner.directory(protocol);
   const wanted = only === undefined ? undefined : owner.compile(only).identifier;
@@ -132,7 +123,7 @@ function appendMessages(
     (found, count) => {
       if (wanted !== undefined && found.message?.identifier !== wanted) return;
       if (found.shape === 0) out.push(rubbish(found, owner.machine.memory));
-      else appendRun(owner, found, count, out);
+      else appendRun(owner, found, count, out, selection);
     },
     final,
   );

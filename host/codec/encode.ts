@@ -2,6 +2,7 @@ import type { AcceptedAttributesOf, AcceptedHeaderOf, Message } from '../schema/
 import { EncodeError } from './errors.js';
 import { ENCODE_NO_ROOM, ENCODE_TOO_LONG } from './layout.js';
 import { type CompiledMessage, type Registry, registry } from './registry.js';
+import { bytesOf, cut } from './slab.js';
 import { writeStruct } from './structs.js';
 import { Program, writeSet } from './writers.js';
 
@@ -38,27 +39,15 @@ export function encode<M extends Message>(message: M, input: MessageInput<M> = {
   return taken(owner, length);
 }
 
-/** Small messages are cut from a common piece of memory, as Node's buffers are: an array of its own is costly to make. */
-const SLAB = 16 * 1024;
-const LARGEST_OF_SLAB = 512;
-let slab = new Uint32Array(0);
-let slabUsed = 0;
-
 /** A copy of the output region's first bytes. */
 function taken({ machine }: Registry, length: number): Uint8Array {
-  const { address } = machine.output;
-  if (length > LARGEST_OF_SLAB) return machine.memory.u8.slice(address, address + length);
-  const words = (length + 3) >> 2;
-  if (slabUsed + words > slab.length) {
-    slab = new Uint32Array(SLAB / 4);
-    slabUsed = 0;
-  }
-  const at = slabUsed;
-  slabUsed += words;
+  const count = (length + 3) >> 2;
+  const piece = cut(count);
+  const { words, first } = piece;
   const { u32 } = machine.memory;
-  const from = address >> 2;
-  for (let i = 0; i < words; i++) slab[at + i] = u32[from + i] as number;
-  return new Uint8Array(slab.buffer, at * 4, length);
+  const from = machine.output.address >> 2;
+  for (let i = 0; i < count; i++) words[first + i] = u32[from + i] as number;
+  return bytesOf(piece, 0, length);
 }
 
 /**

@@ -28,7 +28,7 @@ function headOf(nodes: Nodes, node: number): number {
   return nodes.words[nodes.first + node * NODE_WORDS] as number;
 }
 
-/** The object of the attributes whose nodes are `node` up to, but not including, `end`. */
+/** The object of the attributes whose nodes are `node` up to, but not including, `end`; with `names` only of those that are called so. */
 export function readSet(
   set: CompiledSet,
   source: Source,
@@ -36,12 +36,14 @@ export function readSet(
   nodes: Nodes,
   node: number,
   end: number,
+  names?: ReadonlySet<string>,
 ): Plain {
   const out: Plain = {};
-  while (node < end) {
+  for (; node < end; node = endOf(nodes, node)) {
     const head = headOf(nodes, node);
     const type = head & 0xffff;
     const field = set.byNumber[type & TYPE_MASK];
+    if (names !== undefined && !names.has(field?.name ?? '')) continue;
     if (field === undefined || head >>> 16 === RAW) {
       const raw = readBytes(source, message + offsetOf(nodes, node), lengthOf(nodes, node));
       const before = out[type];
@@ -56,7 +58,6 @@ export function readSet(
         else before.push(value);
       } else out[field.name] = value;
     }
-    node = endOf(nodes, node);
   }
   return out;
 }

@@ -165,3 +165,33 @@ export function parseMac(text: string): Uint8Array | undefined {
   if (!parts.every((part) => /^[0-9a-fA-F]{1,2}$/.test(part))) return undefined;
   return Uint8Array.from(parts, (part) => Number.parseInt(part, 16));
 }
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Has a text characters of ASCII only, and no NUL? Such texts are short here, and a call of the encoder takes longer. */
+export function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const character = text.charCodeAt(i);
+    if (character === 0 || character > 126) return false;
+  }
+  return true;
+}
+
+/** A text as UTF-8. */
+export function utf8Of(text: string): Uint8Array {
+  if (!isAscii(text)) return encoder.encode(text);
+  const out = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) out[i] = text.charCodeAt(i);
+  return out;
+}
+
+/** The text of UTF-8 bytes. */
+export function textOf(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) {
+    if (byte > 126 || byte === 0) return decoder.decode(bytes);
+    text += String.fromCharCode(byte);
+  }
+  return text;
+}

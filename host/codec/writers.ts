@@ -7,6 +7,7 @@ import { operations, SIZE_BIG_ENDIAN } from './layout.js';
 import type { Machine } from './machine.js';
 import { placer, structLength, structWriter, writeStruct } from './structs.js';
 import { type CompiledSet, type Field, fixedSize } from './table.js';
+import { isAscii } from './text.js';
 import { bytesValue, integerValue, invalid, shown, textValue, wideValue } from './values.js';
 
 /** A message as the module will write it: steps, see assembly/encode.ts. */
@@ -332,14 +333,6 @@ const writeText: FieldWriter = (program, number, value) => {
     for (let i = 0; i < value.length; i++) u8[address + i] = value.charCodeAt(i);
   } else program.bytes(number, textValue(value));
 };
-
-function isAscii(text: string): boolean {
-  for (let i = 0; i < text.length; i++) {
-    const character = text.charCodeAt(i);
-    if (character === 0 || character > 126) return false;
-  }
-  return true;
-}
 
 function arrayWriter(element: TypeData): FieldWriter {
   const size = fixedSize(element);

@@ -45,6 +45,8 @@ const forgotten = new FinalizationRegistry<number>(closeNamespace);
 /** An open network namespace: it stays alive as long as the handle is open, whatever happens to its name. */
 export class Namespace {
   #fd: number;
+  /** What is open stays what it is. */
+  #id: { readonly dev: number; readonly ino: number } | undefined;
   /** The path it was opened by, where it was opened by name, path or process. */
   readonly path: string | undefined;
   readonly sysctl: Sysctls;
@@ -137,9 +139,13 @@ export class Namespace {
   }
 
   /** Device and inode in nsfs: two handles with the same are of one namespace. */
-  get id(): { dev: number; ino: number } {
-    const { dev, ino } = fstatSync(this.fd);
-    return { dev, ino };
+  get id(): { readonly dev: number; readonly ino: number } {
+    const { fd } = this;
+    if (this.#id === undefined) {
+      const { dev, ino } = fstatSync(fd);
+      this.#id = { dev, ino };
+    }
+    return this.#id;
   }
 
   equals(other: Namespace): boolean {

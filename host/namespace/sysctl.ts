@@ -1,5 +1,5 @@
 import { SystemCallError } from '../netlink/errors.js';
-import { enterNamespace, readFileIn, writeFileIn } from '../netlink/native.js';
+import { readFileIn, writeFileIn, writeFilesIn } from '../netlink/native.js';
 import { NamespaceError } from './errors.js';
 
 /**
@@ -41,16 +41,13 @@ export class Sysctls {
    * have are passed over, and where writing is refused they are looked at.
    */
   impose(values: Readonly<Record<string, string | number>>): void {
-    enterNamespace(this.#fd(), () => {
-      for (const [name, value] of Object.entries(values)) {
-        try {
-          this.set(name, value);
-        } catch (error) {
-          if (error instanceof SystemCallError && error.code === 'ENOENT') continue;
-          if (this.get(name) !== String(value)) throw error;
-        }
-      }
-    });
+    const names = Object.keys(values);
+    const texts = names.map((name) => String(values[name]));
+    const failures = writeFilesIn(this.#fd(), names.map(sysctlPath), texts);
+    for (const [i, failure] of failures.entries()) {
+      if (failure === undefined || failure.code === 'ENOENT') continue;
+      if (this.get(names[i] as string) !== texts[i]) throw failure;
+    }
   }
 
   /** Sets unless it has the value already; false when there is no such sysctl. */

@@ -1,4 +1,5 @@
 import { messageFlags } from '../codec/constants.js';
+import { textOf, utf8Of } from '../codec/text.js';
 import type { AcceptedAttributesOf, Message } from '../schema/definition.js';
 import { nftables } from '../schema/netfilter/nftables.js';
 import type { Expression, SetOfRule } from './expressions.js';
@@ -108,32 +109,28 @@ const HOST_ORDER = Uint8Array.of(0, 4, 1, 0, 0, 0);
 /** All elements of a message are one attribute, whose length has 16 bits. */
 const ELEMENTS_AT_A_TIME = 500;
 
-const encoder = new TextEncoder();
-
 /** Types of what is in user data. nft(8) passes over those that it does not know; libnftnl counts up from 0. */
 const COMMENT = 0;
 const TAG = 0xca;
 
-/** Texts as nft(8) keeps them: type, length, text with its NUL (libnftnl's udata). */
-function userText(type: number, content: string): Uint8Array {
-  const text = encoder.encode(`${content}\0`);
-  const out = new Uint8Array(text.length + 2);
-  out[0] = type;
-  out[1] = text.length;
-  out.set(text, 2);
-  return out;
+/** Texts as nft(8) keeps them: for each its type, length, and text with its NUL (libnftnl's udata). */
+function userTexts(...texts: readonly (readonly [type: number, text: string | undefined])[]): Uint8Array {
+  const out: number[] = [];
+  for (const [type, text] of texts) {
+    if (text === undefined) continue;
+    const bytes = utf8Of(text);
+    out.push(type, bytes.length + 1, ...bytes, 0);
+  }
+  return Uint8Array.from(out);
 }
 
 export function commentData(comment: string): Uint8Array {
-  return userText(COMMENT, comment);
+  return userTexts([COMMENT, comment]);
 }
 
 function commented({ comment, tag }: Commented & { tag?: string }): { userdata?: Uint8Array } {
-  const parts = [
-    ...(comment === undefined ? [] : [commentData(comment)]),
-    ...(tag === undefined ? [] : [userText(TAG, tag)]),
-  ];
-  return parts.length === 0 ? {} : { userdata: Buffer.concat(parts) };
+  if (comment === undefined && tag === undefined) return {};
+  return { userdata: userTexts([COMMENT, comment], [TAG, tag]) };
 }
 
 /** The comment in a rule's user data, if there is one. */
@@ -149,7 +146,7 @@ export function tagOf(userdata: Uint8Array | undefined): string | undefined {
 function userTextOf(userdata: Uint8Array | undefined, type: number): string | undefined {
   for (let at = 0; userdata !== undefined && at + 2 <= userdata.length; ) {
     const length = userdata[at + 1] as number;
-    if (userdata[at] === type) return new TextDecoder().decode(userdata.subarray(at + 2, at + 1 + length));
+    if (userdata[at] === type) return textOf(userdata.subarray(at + 2, at + 1 + length));
     at += 2 + length;
   }
   return undefined;

@@ -2,9 +2,10 @@ import type { DecodedMessage } from '../codec/block.js';
 import { controlTypes, messageFlags } from '../codec/constants.js';
 import { decodeLoaded } from '../codec/decode.js';
 import { type Registry, registry } from '../codec/registry.js';
+import type { Selection } from '../codec/selection.js';
 import { type Special, survey } from '../codec/survey.js';
 import type { Message, Protocol } from '../schema/definition.js';
-import { refusal } from './acknowledgement.js';
+import { plainAcknowledgement, refusal } from './acknowledgement.js';
 import { type NetlinkError, SocketError } from './errors.js';
 
 /**
@@ -117,6 +118,7 @@ export class DumpConversation implements Conversation {
   }
 
   take(datagram: Uint8Array): boolean {
+    if (!this.#interrupted && plainAcknowledgement(datagram) === this.#sequence) return true;
     const address = this.#owner.machine.load(datagram);
     const specials = survey(address, datagram.length, this.#sequence, this.#owner);
     let from = 0;
@@ -194,6 +196,7 @@ export class BatchConversation implements Conversation {
   readonly #messageAt: (index: number) => Message;
   readonly #first: number;
   readonly #last: number;
+  readonly #only: Selection | undefined;
   #heard = false;
 
   /** `first` and `last`: indexes of the messages whose refusal, or whose acknowledgement, ends the conversation. */
@@ -201,8 +204,13 @@ export class BatchConversation implements Conversation {
     protocol: Protocol,
     batch: BatchSource,
     messageAt: (index: number) => Message,
-    { first = -1, last = batch.count - 1 }: { first?: number; last?: number } = {},
+    {
+      first = -1,
+      last = batch.count - 1,
+      only,
+    }: { first?: number; last?: number; only?: Selection | undefined } = {},
   ) {
+    this.#only = only;
     this.#first = first;
     this.#protocol = protocol;
     this.#batch = batch;
@@ -222,9 +230,13 @@ export class BatchConversation implements Conversation {
   }
 
   take(datagram: Uint8Array): boolean {
+    if (plainAcknowledgement(datagram) === this.#batch.firstSequence + this.#last) {
+      this.#heard = true;
+      return true;
+    }
     const { machine } = registry();
     const messages: DecodedMessage[] = [];
-    decodeLoaded(this.#protocol, machine.load(datagram), datagram.length, messages);
+    decodeLoaded(this.#protocol, machine.load(datagram), datagram.length, messages, undefined, this.#only);
     for (const message of messages) this.#hear(message);
     return this.#heard;
   }

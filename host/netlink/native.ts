@@ -5,6 +5,7 @@ import { arch, execPath, platform } from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { NativeUnavailableError, SocketError, SystemCallError } from './errors.js';
+import { refusedCall, translated } from './shim-errors.js';
 
 /**
  * Words of the table that an exchange fills: four about the whole, then six for each datagram (offset and
@@ -145,6 +146,8 @@ export interface Addon {
   enterNamespace<T>(fd: number, call: () => T): T;
   readFileIn(fd: number, path: string): string;
   writeFileIn(fd: number, path: string, text: string): void;
+  /** The errno of each file, 0 for one that was written. */
+  writeFilesIn(fd: number, paths: readonly string[], texts: readonly string[]): number[];
   flock(fd: number, operation: number): void;
   execute(
     namespace: number,
@@ -258,46 +261,6 @@ export function nativeAvailable(): boolean {
   }
 }
 
-/** Codes that the shim gives itself, where no system call was made. */
-const states: readonly unknown[] = ['ERR_CLOSED', 'ERR_SOCKET_BUSY'];
-
-interface ShimError {
-  readonly errno: number;
-  readonly syscall: string;
-  readonly path?: string;
-}
-
-function isShimError(error: unknown): error is ShimError {
-  // Node's own errors have negative numbers
-  return (
-    error instanceof Error &&
-    !(error instanceof SystemCallError) &&
-    'syscall' in error &&
-    'errno' in error &&
-    Number(error.errno) > 0
-  );
-}
-
-const EPERM = 1;
-const EACCES = 13;
-
-function translated(error: unknown): unknown {
-  if (
-    error instanceof Error &&
-    !(error instanceof SocketError) &&
-    'code' in error &&
-    states.includes(error.code)
-  ) {
-    return new SocketError(String(error.code), error.message);
-  }
-  if (!isShimError(error)) return error;
-  const hint =
-    error.errno === EPERM || error.errno === EACCES
-      ? 'root, or the capabilities CAP_NET_ADMIN and CAP_SYS_ADMIN, are needed'
-      : undefined;
-  return new SystemCallError(error.errno, error.syscall, error.path, hint);
-}
-
 export function call<T>(work: (native: Addon) => T): T {
   const native = addon();
   try {
@@ -385,6 +348,15 @@ export const enterNamespace = <T>(fd: number, work: () => T): T =>
 export const readFileIn = (fd: number, path: string): string => call((native) => native.readFileIn(fd, path));
 export const writeFileIn = (fd: number, path: string, text: string): void =>
   call((native) => native.writeFileIn(fd, path, text));
+/** As `writeFileIn`, for several files in one stay: why each could not be written, nothing for those that were. */
+export const writeFilesIn = (
+  fd: number,
+  paths: readonly string[],
+  texts: readonly string[],
+): (SystemCallError | undefined)[] =>
+  call((native) => native.writeFilesIn(fd, paths, texts)).map((errno, i) =>
+    errno === 0 ? undefined : refusedCall({ errno, syscall: 'write', path: paths[i] as string }),
+  );
 /** flock(2); `LOCK_SH` 1, `LOCK_EX` 2, `LOCK_NB` 4, `LOCK_UN` 8. Without LOCK_NB it holds the thread. */
 export const flock = (fd: number, operation: number): void => call((native) => native.flock(fd, operation));
 

@@ -1,4 +1,5 @@
 import type { DecodedMessage } from '../codec/block.js';
+import type { Selection } from '../codec/selection.js';
 import type { Message, Protocol } from '../schema/definition.js';
 import type { Failure } from './conversation.js';
 import type { NativeSocket } from './native.js';
@@ -33,6 +34,8 @@ export interface CallOptions {
   readonly timeout?: number | undefined;
   /** The kernel takes milliseconds for it (the end of a device waits for all processors): see `prompt`. */
   readonly lengthy?: boolean | undefined;
+  /** What is wanted of the answers to a request; all by default. */
+  readonly only?: Selection | undefined;
 }
 
 /** What became of a batch: the kernel takes each message by itself, so others may have succeeded. */

@@ -86,7 +86,7 @@ export class NetlinkSocket {
     input: MessageInput<M> = {},
     options: CallOptions = {},
   ): Promise<DecodedMessage[]> {
-    const conversation = this.#single(message, input as AnyMessageInput);
+    const conversation = this.#single(message, input as AnyMessageInput, options);
     await this.#run(conversation, options);
     return only(conversation);
   }
@@ -96,7 +96,7 @@ export class NetlinkSocket {
     input: MessageInput<M> = {},
     options: CallOptions = {},
   ): DecodedMessage[] {
-    const conversation = this.#single(message, input as AnyMessageInput);
+    const conversation = this.#single(message, input as AnyMessageInput, options);
     this.#runSync(conversation, options);
     return only(conversation);
   }
@@ -209,10 +209,10 @@ export class NetlinkSocket {
     this.close();
   }
 
-  #single(message: Message, input: AnyMessageInput): BatchConversation {
+  #single(message: Message, input: AnyMessageInput, options: CallOptions): BatchConversation {
     const batch = this.batch(1);
     batch.addUnchecked(message, { ...input, flags: (input.flags ?? 0) | messageFlags.request });
-    return new BatchConversation(this.protocol, batch, () => message);
+    return new BatchConversation(this.protocol, batch, () => message, { only: options.only });
   }
 
   #dump<M extends Message>(message: M, input: MessageInput<M>, sink: Sink): DumpConversation {

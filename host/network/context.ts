@@ -20,21 +20,22 @@ export type NamespaceInput = Namespace | NamespaceTarget;
  * command is built once more when it is.
  */
 export class Context {
-  readonly #indexes = new Map<string, number>();
   readonly wanted = new Set<string>();
-  readonly #opened: Namespace[] = [];
-  readonly #byTarget = new Map<NamespaceTarget, Namespace>();
+  // most commands name links by their index, and open nothing
+  #indexes: Map<string, number> | undefined;
+  #opened: Map<NamespaceTarget, Namespace> | undefined;
 
   /** The index of a link; 0 for a name still to be looked up, which is then in `wanted`. */
   index(device: Device): number {
     if (typeof device === 'number') return device;
-    const index = this.#indexes.get(device);
+    const index = this.#indexes?.get(device);
     if (index !== undefined) return index;
     this.wanted.add(device);
     return 0;
   }
 
   learn(name: string, index: number): void {
+    this.#indexes ??= new Map();
     this.#indexes.set(name, index);
     this.wanted.delete(name);
   }
@@ -42,19 +43,18 @@ export class Context {
   /** The descriptor of a namespace, open until `close`. */
   namespace(input: NamespaceInput): number {
     if (input instanceof Namespace) return input.fd;
-    let namespace = this.#byTarget.get(input);
+    this.#opened ??= new Map();
+    let namespace = this.#opened.get(input);
     if (namespace === undefined) {
       namespace = Namespace.open(input);
-      this.#byTarget.set(input, namespace);
-      this.#opened.push(namespace);
+      this.#opened.set(input, namespace);
     }
     return namespace.fd;
   }
 
   close(): void {
-    for (const namespace of this.#opened) namespace.close();
-    this.#opened.length = 0;
-    this.#byTarget.clear();
+    for (const namespace of this.#opened?.values() ?? []) namespace.close();
+    this.#opened = undefined;
   }
 }
 

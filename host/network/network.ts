@@ -35,6 +35,8 @@ export interface NetworkOptions {
   readonly timeout?: number | undefined;
   /** As of NetlinkSocket: the calling thread does what needs no waiting. */
   readonly prompt?: boolean | undefined;
+  /** `namespace` is a handle that stays open as long as this one, which then needs none of its own. */
+  readonly lent?: boolean | undefined;
   /** Instead of opening a socket: one that is open already (and will be closed). */
   readonly socket?: NetlinkSocket | undefined;
 }
@@ -60,20 +62,23 @@ export class Network {
   readonly #socket: NetlinkSocket;
   readonly links: Links;
   readonly addresses: Addresses;
-  readonly routes: Routes;
-  readonly rules: Rules;
-  readonly neighbours: Neighbours;
-  readonly nexthops: Nexthops;
-  readonly qdiscs: Qdiscs;
-  readonly classes: TrafficClasses;
-  readonly filters: TrafficFilters;
+  // an attachment opens a network for a few calls of the two above
+  #routes: Routes | undefined;
+  #rules: Rules | undefined;
+  #neighbours: Neighbours | undefined;
+  #nexthops: Nexthops | undefined;
+  #qdiscs: Qdiscs | undefined;
+  #classes: TrafficClasses | undefined;
+  #filters: TrafficFilters | undefined;
   readonly #executor: Executor;
-  /** A handle of its own, for sockets to be opened later. */
+  /** For sockets to be opened later. */
   readonly #namespace: Namespace | undefined;
+  readonly #isLent: boolean;
 
-  private constructor(socket: NetlinkSocket, namespace: Namespace | undefined) {
+  private constructor(socket: NetlinkSocket, namespace: Namespace | undefined, isLent = false) {
     this.#socket = socket;
     this.#namespace = namespace;
+    this.#isLent = isLent;
     const executor: Executor = {
       execute: (build, options) => this.#execute(build, options),
       dump: (build, reply, item, options) => this.#dump(build, reply, item, options),
@@ -83,13 +88,35 @@ export class Network {
     this.#executor = executor;
     this.links = new Links(executor);
     this.addresses = new Addresses(executor);
-    this.routes = new Routes(executor);
-    this.rules = new Rules(executor);
-    this.neighbours = new Neighbours(executor);
-    this.nexthops = new Nexthops(executor);
-    this.qdiscs = new Qdiscs(executor);
-    this.classes = new TrafficClasses(executor);
-    this.filters = new TrafficFilters(executor);
+  }
+
+  get routes(): Routes {
+    this.#routes ??= new Routes(this.#executor);
+    return this.#routes;
+  }
+  get rules(): Rules {
+    this.#rules ??= new Rules(this.#executor);
+    return this.#rules;
+  }
+  get neighbours(): Neighbours {
+    this.#neighbours ??= new Neighbours(this.#executor);
+    return this.#neighbours;
+  }
+  get nexthops(): Nexthops {
+    this.#nexthops ??= new Nexthops(this.#executor);
+    return this.#nexthops;
+  }
+  get qdiscs(): Qdiscs {
+    this.#qdiscs ??= new Qdiscs(this.#executor);
+    return this.#qdiscs;
+  }
+  get classes(): TrafficClasses {
+    this.#classes ??= new TrafficClasses(this.#executor);
+    return this.#classes;
+  }
+  get filters(): TrafficFilters {
+    this.#filters ??= new TrafficFilters(this.#executor);
+    return this.#filters;
   }
 
   /** For messages of one's own. */
@@ -100,8 +127,13 @@ export class Network {
 
   /** `open` without waiting: nothing in it takes time. */
   static openSync(options: NetworkOptions = {}): Network {
-    const { namespace, timeout, prompt, socket } = options;
+    const { namespace, timeout, prompt, lent, socket } = options;
     if (socket !== undefined) return new Network(socket, undefined);
+    if (lent && namespace instanceof Namespace) {
+      const { fd } = namespace;
+      const route = NetlinkSocket.open({ protocol: 'route', namespace: fd, timeout, prompt });
+      return new Network(route, namespace, true);
+    }
     const target = namespace instanceof Namespace ? { fd: namespace.fd } : namespace;
     const opened = target === undefined ? undefined : Namespace.open(target);
     try {
@@ -274,7 +306,7 @@ export class Network {
   /** Closes the socket; calls under way fail with `ERR_CLOSED`. */
   close(): void {
     this.#socket.close();
-    this.#namespace?.close();
+    if (!this.#isLent) this.#namespace?.close();
   }
 
   [Symbol.dispose](): void {

@@ -26,5 +26,17 @@ const loaders: Readonly<Record<string, () => Promise<Plugin>>> = {
 /** Types of the bundled plugins. */
 export const pluginTypes: readonly string[] = Object.keys(loaders);
 
+/** Plugins that were asked for: import() of a module that is there takes as long as many a system call. */
+const loaded = new Map<string, Promise<Plugin>>();
+
 /** Finds a bundled plugin. */
-export const bundled: PluginLookup = (type) => (Object.hasOwn(loaders, type) ? loaders[type]?.() : undefined);
+export const bundled: PluginLookup = (type) => {
+  let plugin = loaded.get(type);
+  if (plugin === undefined && Object.hasOwn(loaders, type)) {
+    plugin = loaders[type]?.() as Promise<Plugin>;
+    loaded.set(type, plugin);
+    // another try may succeed
+    plugin.catch(() => loaded.delete(type));
+  }
+  return plugin;
+};

@@ -170,6 +170,11 @@ export function shimFaults(native: Addon, gate: Gate): Addon {
     },
     readFileIn: gated('read', native.readFileIn),
     writeFileIn: gated('write', native.writeFileIn),
+    writeFilesIn(fd, paths, texts) {
+      return paths.flatMap((path, i) =>
+        gate.judge('write') === 'pass' ? native.writeFilesIn(fd, [path], [texts[i] as string]) : gate.errno,
+      );
+    },
     createTap: gated('ioctl', native.createTap),
     execute: gated('execve', native.execute),
     flock: gated('flock', native.flock),

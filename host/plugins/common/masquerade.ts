@@ -1,5 +1,6 @@
 import { CniError, errorCodes } from '../../cni/errors.js';
 import type { GcRequest, Sandbox, Side } from '../../cni/plugin.js';
+import { headerOnly } from '../../codec/selection.js';
 import * as x from '../../netfilter/expressions.js';
 import {
   commentMatch,
@@ -196,10 +197,10 @@ export async function tearDownMasquerade(
 export async function otherAddresses(sandbox: Sandbox, ifname: string): Promise<ReadonlySet<string>> {
   if (!sandbox.exists) return new Set();
   const { links, addresses } = sandbox.network;
-  const own = await links.find(ifname);
+  const own = await links.find(ifname, { only: headerOnly });
   const all = await addresses.list();
   return new Set(
-    all.filter(({ index }) => index !== own?.index).map(({ address }) => address.split('/')[0] as string),
+    all.filter((one) => one.index !== own?.index).map(({ address }) => address.split('/')[0] as string),
   );
 }
 

@@ -1,12 +1,16 @@
 import { CniError, errorCodes } from '../../cni/errors.js';
 import type { AttachmentRequest, Side } from '../../cni/plugin.js';
 import type { Interface, Result } from '../../cni/result.js';
+import { Selection } from '../../codec/selection.js';
 import { NetlinkError } from '../../netlink/errors.js';
 import type { Device } from '../../network/context.js';
 import type { Link } from '../../network/links.js';
 import { vethName } from './names.js';
 
 const NAME_ATTEMPTS = 10;
+
+/** What is asked of the end on the host. */
+export const hostEndAttributes = new Selection('ifname', 'address', 'link', 'operstate');
 
 export interface VethPair {
   /** Hardware address of the container's end. */
@@ -19,7 +23,7 @@ export interface VethPair {
 
 /**
  * Makes a veth pair in one message: the host's end up, under a name that nobody has, the container's end born in the
- * sandbox. Returns the host's end. Throws CniError 999.
+ * sandbox. Returns the host's end with `hostEndAttributes`. Throws CniError 999.
  */
 export async function createVethPair(
   { host, sandbox, ifname }: Pick<AttachmentRequest<unknown>, 'host' | 'sandbox' | 'ifname'>,
@@ -29,14 +33,15 @@ export async function createVethPair(
   for (let attempt = 1; ; attempt++) {
     const name = vethName();
     try {
-      return await host.network.links.createAndGet({
+      const pair = {
         ifname: name,
         kind: 'veth',
         up: true,
         ...(master === undefined ? {} : { master }),
         ...size,
         peer: { ifname, address: mac, namespace: sandbox.namespace, ...size },
-      });
+      };
+      return await host.network.links.createAndGet(pair, { only: hostEndAttributes });
     } catch (error) {
       if (!(error instanceof NetlinkError)) throw error;
       if (error.code !== 'EEXIST') {

@@ -9,6 +9,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readSync,
   renameSync,
   statSync,
   unlinkSync,
@@ -33,6 +34,8 @@ const LOCK_EXCLUSIVE = 2;
 /** A lease in the making. Only who has the lock makes one, so whatever is found there is left by a crash. */
 const DRAFT = '.netloom-draft';
 const LAST_RESERVED = 'last_reserved_ip.';
+/** Room for what a file with an address holds, or for more than that. */
+const known = Buffer.alloc(64);
 
 function isCode(error: unknown, code: string): boolean {
   return (error as NodeJS.ErrnoException).code === code;
@@ -85,9 +88,7 @@ export class Store implements Disposable {
   static open(dataDirectory: string, network: string): Store {
     const store = new Store(join(dataDirectory, network));
     try {
-      makeDirectory(store.directory, 0o755);
-      const path = join(store.directory, 'lock');
-      store.#lock = openSync(path, constants.O_RDONLY | constants.O_CREAT, 0o750);
+      store.#lock = openLock(store.directory);
       flock(store.#lock, LOCK_EXCLUSIVE);
     } catch (error) {
       store.close();
@@ -165,7 +166,12 @@ export class Store implements Disposable {
   /** The address given out last from a range set, if that can be told. */
   last(set: number): Address | undefined {
     try {
-      return parseAddress(readFileSync(join(this.directory, `${LAST_RESERVED}${set}`), 'utf8'));
+      const fd = openSync(this.#lastPath(set), constants.O_RDONLY);
+      try {
+        return parseAddress(known.toString('latin1', 0, readSync(fd, known)));
+      } finally {
+        closeSync(fd);
+      }
     } catch {
       return undefined; // the search then begins at the first address
     }
@@ -173,7 +179,7 @@ export class Store implements Disposable {
 
   /** Throws CniError 5. */
   setLast(set: number, address: Address): void {
-    const path = join(this.directory, `${LAST_RESERVED}${set}`);
+    const path = this.#lastPath(set);
     const text = formatAddress(address);
     try {
       // in place where nothing would be left over: a file that is emptied first is written to the disk at once (ext4)
@@ -187,6 +193,10 @@ export class Store implements Disposable {
     } catch (error) {
       throw ioFailure(`cannot write ${path}`, error);
     }
+  }
+
+  #lastPath(set: number): string {
+    return `${this.directory}/${LAST_RESERVED}${set}`;
   }
 
   /** The leases: as this process remembers them where nobody else has changed any, else read. Throws CniError 5. */
@@ -238,6 +248,19 @@ export class Store implements Disposable {
       this.#index?.remove(name);
     }
     this.#remove(DRAFT);
+  }
+}
+
+/** Opens the lock's file; the directory is made where it is missing. */
+function openLock(directory: string): number {
+  const path = `${directory}/lock`;
+  const flags = constants.O_RDONLY | constants.O_CREAT;
+  try {
+    return openSync(path, flags, 0o750);
+  } catch (error) {
+    if (!isCode(error, 'ENOENT')) throw error;
+    makeDirectory(directory, 0o755);
+    return openSync(path, flags, 0o750);
   }
 }
 

@@ -4,6 +4,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { CniError, errorCodes } from '../../../cni/errors.js';
 import type { Side } from '../../../cni/plugin.js';
+import { Selection } from '../../../codec/selection.js';
 import { NetlinkError } from '../../../netlink/errors.js';
 import type { Link } from '../../../network/links.js';
 import { unavailable } from '../../common/capability.js';
@@ -15,12 +16,18 @@ import { removeUnusedVlanGateways, vlanGatewaysOf } from './vlan-gateway.js';
 /** The alias of bridges that this plugin made, which go with their last port. */
 const ALIAS = 'made by CNI for its ports';
 
+/** What is asked of a bridge. */
+export const bridgeAttributes = new Selection('ifname', 'address', 'ifalias', 'linkinfo');
+
+/** Names this start of the machine, which no process outlives. */
+let start: string | undefined;
+
 /**
  * The address that this plugin gives to a bridge that it makes, one of the name, the namespace and this start of the
  * machine. So it is known for ours from the moment that it is there: the kernel takes no alias with the creation.
  */
 function addressAtBirth(host: Side, name: string): string {
-  const start = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  start ??= readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
   return macOf(sha256(utf8ToBytes(`${start} ${host.namespace.id.ino} ${name}`)));
 }
 
@@ -39,13 +46,13 @@ function failed(what: string, error: unknown): CniError {
 }
 
 /**
- * The bridge of a config: the one that is there, or a new one. One that is there keeps its settings, but takes no
- * router advertisements, is up, and promiscuous where that is asked for.
+ * The bridge of a config: the one that is there, or a new one. One that is there keeps its settings, but is up,
+ * and promiscuous where that is asked for. One that was not up takes no router advertisements.
  */
 export async function ensureBridge(host: Side, settings: BridgeSettings): Promise<Link> {
   const { bridge: name, mtu, promiscMode, vlanFiltering } = settings;
   const { links } = host.network;
-  let link = await links.find(name);
+  let link = await links.find(name, { only: bridgeAttributes });
   if (link === undefined) {
     try {
       await links.create({
@@ -62,7 +69,7 @@ export async function ensureBridge(host: Side, settings: BridgeSettings): Promis
         throw failed(`failed to create bridge "${name}"`, error);
       }
     }
-    link = await links.get(name);
+    link = await links.get(name, { only: bridgeAttributes });
   }
   if (link.kind !== 'bridge') {
     throw new CniError(
@@ -70,8 +77,8 @@ export async function ensureBridge(host: Side, settings: BridgeSettings): Promis
       `failed to create bridge "${name}": "${name}" already exists but is not a bridge`,
     );
   }
-  // containers must not tell the host its routes
-  host.namespace.sysctl.ensure(`net/ipv6/conf/${name}/accept_ra`, 0);
+  // before it is up
+  if (!link.up) host.namespace.sysctl.ensure(`net/ipv6/conf/${name}/accept_ra`, 0);
   if (!link.up || (promiscMode && !link.flags.includes('promisc'))) {
     await links.change(link.index, { up: true, ...(promiscMode ? { promisc: true } : {}) });
   }
@@ -127,7 +134,7 @@ export function removeUnused(host: Side, name: string): Promise<void> {
 
 async function removeUnusedNow(host: Side, name: string): Promise<void> {
   const { links } = host.network;
-  const link = await links.find(name);
+  const link = await links.find(name, { only: bridgeAttributes });
   if (link?.kind !== 'bridge') return;
   const look = async () => {
     const ports = await links.list({ master: link.index });

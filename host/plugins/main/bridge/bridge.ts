@@ -26,9 +26,10 @@ import {
   tearDownSpoofCheck,
 } from '../../common/spoof-check.js';
 import { everyStep, type Undo, undoing } from '../../common/undo.js';
-import { createVethPair, interfaceOf, removeHostEnd } from '../../common/veth.js';
+import { createVethPair, hostEndAttributes, interfaceOf, removeHostEnd } from '../../common/veth.js';
 import { deleteContainerEnd } from '../../common/veth-removal.js';
 import {
+  bridgeAttributes,
   ensureBridge,
   filtersVlans,
   keepsAddress,
@@ -52,7 +53,7 @@ const UP_TIMEOUT = 2500;
 async function waitUntilUp({ host }: Request, port: Link): Promise<Link> {
   const end = performance.now() + UP_TIMEOUT;
   for (let pause = 1; ; pause = Math.min(pause * 2, 100)) {
-    const link = await host.network.links.get(port.index);
+    const link = await host.network.links.get(port.index, { only: hostEndAttributes });
     if (link.operstate === 'up') return link;
     if (performance.now() > end) {
       throw new CniError(errorCodes.internal, `bridge port in error state: ${link.operstate ?? 'unknown'}`);
@@ -67,6 +68,14 @@ function tuneContainerEnd({ sandbox, ifname }: Request, { enabledad }: BridgeSet
     ...(enabledad ? { [`net/ipv6/conf/${ifname}/enhanced_dad`]: 1 } : {}),
     [`net/ipv6/conf/${ifname}/accept_dad`]: enabledad ? 1 : 0,
     [`net/ipv4/conf/${ifname}/arp_notify`]: 1,
+  });
+}
+
+/** Containers must not tell the host its routes. */
+function tuneHost({ host }: Request, { bridge, port }: { bridge: Link; port: Link }): void {
+  host.namespace.sysctl.impose({
+    [`net/ipv6/conf/${bridge.ifname}/accept_ra`]: 0,
+    [`net/ipv6/conf/${port.ifname}/accept_ra`]: 0,
   });
 }
 
@@ -115,7 +124,7 @@ async function add(request: Request): Promise<Result> {
     const { bridge, port } = made;
     if (hasVlans(settings) && !filtersVlans(bridge))
       request.log(`bridge "${bridge.ifname}" filters no VLANs: its ports are not kept apart`);
-    host.namespace.sysctl.impose({ [`net/ipv6/conf/${port.ifname}/accept_ra`]: 0 });
+    tuneHost(request, made);
     await setPortFlags(host, port.ifname, settings);
     await setPortVlans(host, port.ifname, port.index, settings);
     if (settings.macspoofchk) {
@@ -135,7 +144,11 @@ async function add(request: Request): Promise<Result> {
     const seen = settings.disableContainerInterface ? port : await waitUntilUp(request, port);
     const { gateway, ...rest } = result;
     const interfaces: Interface[] = [
-      interfaceOf(keepsAddress(bridge) ? bridge : await host.network.links.get(bridge.index)),
+      interfaceOf(
+        keepsAddress(bridge)
+          ? bridge
+          : await host.network.links.get(bridge.index, { only: bridgeAttributes }),
+      ),
       interfaceOf(seen),
       { name: ifname, mac, sandbox: path },
       ...(gateway === undefined ? [] : [interfaceOf(gateway)]),

@@ -9,6 +9,7 @@ import {
   type Side,
 } from '../../../cni/plugin.js';
 import type { Result } from '../../../cni/result.js';
+import { headerOnly } from '../../../codec/selection.js';
 import { iptablesInstalled, legacyTables } from '../../../netfilter/iptables.js';
 import { withHostLock } from '../../common/host-lock.js';
 import { cidrOf } from '../../common/interface.js';
@@ -135,7 +136,7 @@ async function knownAddresses(request: Request): Promise<string[]> {
   const { prevResult, sandbox, ifname } = request;
   const known = new Set(prevResult === undefined ? [] : addressesOf(prevResult));
   if (sandbox.exists) {
-    const link = await sandbox.network.links.find(ifname);
+    const link = await sandbox.network.links.find(ifname, { only: headerOnly });
     const present = link === undefined ? [] : await sandbox.network.addresses.list({ device: link.index });
     for (const { address, scope } of present) {
       if (scope === 0) known.add(formatAddress(cidrOf({ address }).address));
