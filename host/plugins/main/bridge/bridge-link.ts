@@ -46,8 +46,8 @@ function failed(what: string, error: unknown): CniError {
 }
 
 /**
- * The bridge of a config: the one that is there, or a new one. One that is there keeps its settings, but is up,
- * and promiscuous where that is asked for. One that was not up takes no router advertisements.
+ * The bridge of a config, with `bridgeAttributes`: the one that is there, or a new one. One that is there keeps its settings,
+ * but is up, and promiscuous where that is asked for. One that was not up takes no router advertisements.
  */
 export async function ensureBridge(host: Side, settings: BridgeSettings): Promise<Link> {
   const { bridge: name, mtu, promiscMode, vlanFiltering } = settings;
@@ -77,7 +77,7 @@ export async function ensureBridge(host: Side, settings: BridgeSettings): Promis
       `failed to create bridge "${name}": "${name}" already exists but is not a bridge`,
     );
   }
-  // before it is up
+  // before it is up, when it would hear the first; a bridge that is up is told with its new port
   if (!link.up) host.namespace.sysctl.ensure(`net/ipv6/conf/${name}/accept_ra`, 0);
   if (!link.up || (promiscMode && !link.flags.includes('promisc'))) {
     await links.change(link.index, { up: true, ...(promiscMode ? { promisc: true } : {}) });
