@@ -13,6 +13,7 @@ const cases: readonly FaultCase[] = [
       plugins: [bridge(host), { type: 'firewall' }],
     }),
   },
+  { name: 'static', config: () => ({ type: 'static', ipam: fixed }) },
   { name: 'loopback', ifname: 'lo', config: () => ({ type: 'loopback' }) },
 ];
 
