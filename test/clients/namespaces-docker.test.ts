@@ -6,6 +6,7 @@ const { mkdtempSync, rmSync } = await import('node:fs');
 const { join } = await import('node:path');
 const { test } = await import('tap');
 const { DockerEngine, image } = await import('./support/docker.js');
+const { halt } = await import('./support/programs.js');
 const { graphText, inventory, placesOf, readGraph, resolveSelectors } = await import(
   '../../host/inspect/index.js'
 );
@@ -44,7 +45,7 @@ test('containers of Docker, by its API, its files, and its cgroups', { timeout: 
   t.match(graphText(graph), /docker0 {2}bridge .*\n[├│└─ ]+veth\w+ {2}veth {2}↔ docker:web eth0/);
 
   // the daemon hangs: its files tell the same
-  docker.service.child.kill('SIGSTOP');
+  await halt(docker.service.child.pid as number);
   const places = { ...placesOf(), dockerState: join(directory, 'root/containers') };
   const began = performance.now();
   const hung = await inventory({ places });
